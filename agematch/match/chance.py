@@ -1,0 +1,72 @@
+"""The chance count: how many unrelated cases of this gallery are expected to score at least this high with this probe."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agematch.match.face import LN10, Conditions, inverse
+from agematch.match.unrelated import Tail
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+POINTS = 96
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The photos that stand for the gallery in one search, sorted by case.
+
+    `case` (n,) labels, `condition` (n,) rows of the conditions' curves, `offset` (n,) what is added to a photo's face
+    log10 LR to give the case's score, `photos` (n,) how many photos the case has, `scale` how many cases of the gallery
+    each of these cases stands for.
+    """
+
+    case: Ints
+    condition: Ints
+    offset: Floats
+    photos: Ints
+    scale: float
+
+
+def expected_by_chance(
+    gallery: Gallery, conditions: Conditions, tail: Tail, photos_exponent: float, scores: Floats
+) -> Floats:
+    """Return for each score (n,) the expected number of unrelated cases that reach it; falls as the score rises.
+
+    For every case the z is found that its best photo would need to reach the score; Student's t gives the chance of
+    that, and the photos of one case count as photos ** exponent independent ones.
+    """
+    if not len(gallery.case) or not len(scores):
+        return np.zeros(len(scores))
+    low, high = float(scores.min()), float(scores.max())
+    points = np.linspace(low, high, POINTS) if high > low else np.array([low])
+    keys = np.stack(
+        [gallery.condition, gallery.photos, np.round(gallery.offset * 1000).astype(np.int64)], axis=1
+    )
+    distinct, key = np.unique(keys, axis=0, return_inverse=True)
+    key = key.reshape(-1)
+    missed = np.empty((len(distinct), len(points)))  # log of the chance that a photo of this key stays below
+    for i, (condition, photos, offset) in enumerate(distinct):
+        z = inverse(conditions.curve[condition], (points - offset / 1000) * LN10)
+        missed[i] = _log_below(tail, z) * float(photos) ** (photos_exponent - 1)
+    count = np.zeros(len(points))
+    starts = np.flatnonzero(np.r_[True, gallery.case[1:] != gallery.case[:-1]])
+    several = np.diff(np.r_[starts, len(gallery.case)]) > 1
+    single = np.bincount(key[starts[~several]], minlength=len(distinct)).astype(np.float64)
+    count += single @ -np.expm1(missed)
+    ends = np.r_[starts[1:], len(gallery.case)]
+    for start, end in zip(starts[several], ends[several], strict=True):
+        count -= np.expm1(missed[key[start:end]].sum(axis=0))
+    log_count = np.log(np.maximum(count * gallery.scale, 1e-300))
+    result: Floats = np.exp(np.interp(scores, points, log_count))
+    return result
+
+
+def _log_below(tail: Tail, z: Floats) -> Floats:
+    """Return the log of the share below z, exact in both tails."""
+    upper = np.log1p(-np.exp(tail.log_survival(np.maximum(z, 0))))
+    return np.where(z > 0, upper, tail.log_survival(np.maximum(-z, 0)))

@@ -1,0 +1,233 @@
+"""The scores of all cases that a probe was compared with: named log10 likelihood ratios that add up, and a chance count."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agematch.match import chance, facts
+from agematch.match.face import LN10, Conditions, conditions
+from agematch.match.fusion import FaceSpace
+from agematch.match.inputs import GalleryTable, Hits, Ints, ProbeQuery
+from agematch.match.parameters import Measured, ScoreParameters, UnrelatedParameters
+from agematch.match.unrelated import GROUPS, Level, Tail, age_group, level, student_tail
+
+Floats = NDArray[np.float64]
+
+VAGUE = UnrelatedParameters(
+    mean=np.full(GROUPS, 0.3),
+    covariance=np.full((GROUPS, GROUPS), 0.25) + np.eye(GROUPS) * 0.01,
+    deviation=np.full(GROUPS, 0.1),
+    deviation_weight=2.0,
+    tail_freedom=10.0,
+    photos=1.0,
+)
+"""What is known of unrelated faces in a space that nobody has measured: their cosines lie somewhere between -1 and 1."""
+
+
+@dataclass(frozen=True, eq=False)
+class Scorer:
+    """The parameters of scoring, ready for one face space. `calibrated` says whether they were fitted in that space."""
+
+    parameters: ScoreParameters
+    calibrated: bool
+    tail: Tail
+
+    @property
+    def unrelated(self) -> UnrelatedParameters:
+        """Return the prior of unrelated faces for this space."""
+        return self.parameters.unrelated if self.calibrated else VAGUE
+
+
+def scorer(parameters: ScoreParameters, space: FaceSpace) -> Scorer:
+    """Return the scorer for a face space; in one that the parameters were not fitted in, every face LR is bounded to 1."""
+    calibrated = space.id == parameters.calibrated_for
+    freedom = parameters.unrelated.tail_freedom if calibrated else VAGUE.tail_freedom
+    return Scorer(parameters, calibrated, student_tail(freedom))
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """One row for each case among the hits, in no order; log10 LRs, nan where a part says nothing.
+
+    `case` and `best` are rows of the gallery's tables: the case, and its reference that carried the score. `score` is the
+    sum of the parts, `log10_lr` the same within the bounds of what was measured; `measured` says on what, `unmeasured`
+    that there was no data. `level` is that of the unrelated faces in this search.
+    """
+
+    case: Ints
+    best: Ints
+    similarity: Floats
+    standardised: Floats
+    face: Floats
+    age: Floats
+    sex: Floats
+    score: Floats
+    log10_lr: Floats
+    expected_by_chance: Floats
+    reference_age_low: Floats
+    reference_age_high: Floats
+    gap_low: Floats
+    gap_high: Floats
+    before_birth: NDArray[np.bool_]
+    unmeasured: NDArray[np.bool_]
+    level: Level
+
+
+@dataclass(frozen=True, eq=False)
+class _Compared:
+    """The comparisons of one search, photo by photo."""
+
+    rows: Ints
+    case: Ints
+    similarity: Floats
+    group: Ints
+    known: facts.Ages
+    conditions: Conditions
+
+
+def score(query: ProbeQuery, gallery: GalleryTable, hits: Hits, by: Scorer) -> Scores:
+    """Score every case among the hits by its best photo, and count what chance would bring."""
+    compared = _compare(query, gallery, hits.rows, hits.similarity, by)
+    weight = _one_per_case(compared.case)
+    drawn = np.ones(len(hits.rows), dtype=bool) if hits.drawn is None else hits.drawn
+    found = level(
+        by.unrelated,
+        compared.similarity[drawn],
+        compared.group[drawn],
+        weight[drawn],
+        replace(compared.conditions, row=compared.conditions.row[drawn]).log_lr,
+    )
+    scored = _best_of_cases(query, gallery, compared, found, by)
+    expected = _chance(gallery, compared, drawn, scored, found, by)
+    return replace(scored, expected_by_chance=expected)
+
+
+def score_ceiling(
+    query: ProbeQuery, gallery: GalleryTable, hits: Hits, scored: Scores, similarity: float, by: Scorer
+) -> float:
+    """Return the highest score that any reference outside the hits could still give its case.
+
+    Args:
+        similarity: the lowest similarity among the top K that FAISS returned: no other reference is more similar.
+    """
+    unseen = np.ones(len(gallery.references), dtype=bool)
+    unseen[hits.rows] = False
+    rows = np.flatnonzero(unseen).astype(np.int64)
+    if not len(rows):
+        return -np.inf
+    compared = _compare(query, gallery, rows, np.full(len(rows), similarity), by)
+    return float(_best_of_cases(query, gallery, compared, scored.level, by).score.max())
+
+
+def _compare(
+    query: ProbeQuery, gallery: GalleryTable, rows: Ints, similarity: Floats, by: Scorer
+) -> _Compared:
+    known = facts.ages(query, gallery, rows)
+    return _Compared(
+        rows,
+        gallery.references.case[rows],
+        similarity,
+        age_group(known.age_low, known.age_high),
+        known,
+        conditions(by.parameters.face, known.age_low, known.age_high, known.gap_low, known.gap_high),
+    )
+
+
+def _one_per_case(case: Ints) -> Floats:
+    _cases, place, count = np.unique(case, return_inverse=True, return_counts=True)
+    result: Floats = 1 / count[place.reshape(-1)]
+    return result
+
+
+def _best_of_cases(
+    query: ProbeQuery, gallery: GalleryTable, compared: _Compared, found: Level, by: Scorer
+) -> Scores:
+    z = found.standardise(compared.similarity, compared.group)
+    photos = gallery.references_of_case[compared.case]
+    face = (compared.conditions.log_lr(z) - by.parameters.face.photos * np.log(photos)) / LN10
+    order = np.lexsort((compared.rows, -face, compared.case))  # rows are in order of face_id
+    best = order[np.flatnonzero(np.r_[True, np.diff(compared.case[order]) != 0])] if len(order) else order
+    case, known = compared.case[best], compared.known
+    age = facts.age_log10_lr(query, known, by.parameters.facts)[case]
+    sex = facts.sex_log10_lr(query, gallery.cases, by.parameters.facts)[case]
+    lowest, highest = bounds(by, known, best)
+    face_best = face[best]
+    other = np.nan_to_num(age) + np.nan_to_num(sex)
+    return Scores(
+        case=case,
+        best=compared.rows[best],
+        similarity=compared.similarity[best],
+        standardised=z[best],
+        face=face_best,
+        age=age,
+        sex=sex,
+        score=face_best + other,
+        log10_lr=np.clip(face_best, lowest, highest) + other,
+        expected_by_chance=np.zeros(len(best)),
+        reference_age_low=known.age_low[best],
+        reference_age_high=known.age_high[best],
+        gap_low=known.gap_low[best],
+        gap_high=known.gap_high[best],
+        before_birth=known.before_birth[case],
+        unmeasured=highest == 0,
+        level=found,
+    )
+
+
+def bounds(by: Scorer, known: facts.Ages, which: Ints) -> tuple[Floats, Floats]:
+    """Return how far the face's log10 LR may go down and up in the conditions of some comparisons."""
+    low, high = np.zeros(len(which)), np.zeros(len(which))
+    if by.calibrated:
+        age = (known.age_low[which] + known.age_high[which]) / 2
+        gap = (known.gap_low[which] + known.gap_high[which]) / 2
+        for row in by.parameters.measured:
+            here = _within(age, row.age_low, row.age_high) & _within(gap, row.gap_low, row.gap_high)
+            low[here], high[here] = row.lowest, row.highest
+    return low, high
+
+
+def _within(value: Floats, low: float | None, high: float | None) -> NDArray[np.bool_]:
+    if low is None or high is None:
+        return np.isnan(value)
+    inside: NDArray[np.bool_] = (value >= low) & (value < high)
+    return inside
+
+
+def _chance(
+    gallery: GalleryTable,
+    compared: _Compared,
+    drawn: NDArray[np.bool_],
+    scored: Scores,
+    found: Level,
+    by: Scorer,
+) -> Floats:
+    # The curves are over z, so a photo's level and deviation are in its condition already; what is left is its offset.
+    photos = gallery.references_of_case[compared.case]
+    other = np.zeros(len(gallery.cases))
+    other[scored.case] = np.nan_to_num(scored.age) + np.nan_to_num(scored.sex)
+    offset = other[compared.case] - by.parameters.face.photos * np.log(photos) / LN10
+    chosen = np.flatnonzero(drawn)
+    chosen = chosen[np.argsort(compared.case[chosen], kind="stable")]
+    cases = len(np.unique(compared.case[chosen]))
+    sample = chance.Gallery(
+        case=compared.case[chosen],
+        condition=compared.conditions.row[chosen],
+        offset=offset[chosen],
+        photos=photos[chosen],
+        scale=gallery.searchable_cases / max(cases, 1),
+    )
+    return chance.expected_by_chance(sample, compared.conditions, by.tail, by.unrelated.photos, scored.score)
+
+
+def condition_of(by: Scorer, age: float, gap: float) -> Measured | None:
+    """Return what the parameters were measured on at this reference age and gap (nan where unknown), if anything."""
+    for row in by.parameters.measured:
+        if (
+            _within(np.array([age]), row.age_low, row.age_high)[0]
+            and _within(np.array([gap]), row.gap_low, row.gap_high)[0]
+        ):
+            return row
+    return None
