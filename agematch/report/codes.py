@@ -56,7 +56,7 @@ EVIDENCE: Mapping[str, str] = {
     "face": N_("Face"),
     "age": N_("Age"),
     "sex": N_("Sex"),
-    "bound": N_("Limit of what was measured"),
+    "bound": N_("Limit"),
 }
 
 FAILURES: Mapping[FailureReason, Said] = {
