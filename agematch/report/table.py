@@ -13,7 +13,9 @@ from agematch.report.view import FailedItem, common_cautions, failed_rows
 
 @dataclass(frozen=True)
 class Table:
-    """Strings to print: `rows` are as long as `columns`; the columns in `right` hold numbers; `notes` follow below."""
+    """Strings to print: `rows` are as long as `columns`; the columns in `right` hold numbers, which are best not wrapped;
+    `notes` follow below.
+    """
 
     title: str
     columns: tuple[str, ...]
@@ -43,32 +45,39 @@ def _table(
     )
 
 
-def _row(candidate: Candidate, scale: waterfall.Scale) -> tuple[str, ...]:
+def _row(candidate: Candidate, parts: Sequence[str], scale: waterfall.Scale) -> tuple[str, ...]:
     gap = candidate.age_gap_years
+    bars = {bar.label: bar.log10_lr for bar in waterfall.bars(candidate, scale)}
     return (
         str(candidate.rank),
         candidate.case_id,
         codes.band_words(candidate.band),
         words.chance_number(candidate.expected_by_chance),
         words.likelihood_ratio(candidate.log10_lr),
-        waterfall.sum_line(waterfall.bars(candidate, scale)),
+        *(bars.get(part, "") for part in parts),
         "" if gap is None else words.years(abs(gap)),
     )
 
 
 def candidate_table(found: CandidateList) -> Table:
-    """Return one probe's candidates; the notes say the first one in sentences and give every reason for caution."""
+    """Return one probe's candidates, each part of the log10 evidence in a column of its own, with what they add up to.
+
+    The notes say the first candidate in sentences and give every reason for caution.
+    """
     face = found.face.number if found.face else 1
+    scale = waterfall.common_scale(found.candidates)
+    parts = list(dict.fromkeys(bar.label for c in found.candidates for bar in waterfall.bars(c, scale)[:-1]))
+    parts.append(waterfall.total_label())
     columns = (
         _("Rank"),
         _("Case"),
         _("Strength"),
         _("By chance"),
         _("Times more probable"),
-        _("Evidence (log10)"),
-        _("Between the photos"),
+        *parts,
+        _("Apart"),
     )
-    notes = []
+    notes: list[str] = []
     for candidate in found.candidates[:1]:
         notes.append(
             f"{candidate.case_id}: {words.chance_sentence(candidate.expected_by_chance, found.gallery_cases)}"
@@ -89,11 +98,16 @@ def candidate_table(found: CandidateList) -> Table:
                 advice=" ".join(one.advice for one in said if one.advice),
             )
         )
-    scale = waterfall.common_scale(found.candidates)
     title = _("Sighting {sighting}, {photo}, face {number}").format(
         sighting=found.sighting_id, photo=found.photo, number=face
     )
-    return _table(title, columns, [_row(c, scale) for c in found.candidates], notes, right=(0, 3, 4))
+    return _table(
+        title,
+        columns,
+        [_row(c, parts, scale) for c in found.candidates],
+        notes,
+        right=range(3, 5 + len(parts)),
+    )
 
 
 def failure_table(lists: Sequence[CandidateList], failures: Sequence[FailedItem] = ()) -> Table:

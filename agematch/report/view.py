@@ -228,7 +228,7 @@ def probe_view(
         taken_on=listed.taken_on or _("not known"),
         quality=face.quality.score,
         flags=[codes.flag_words(flag) for flag in face.quality.flags],
-        gallery=f"{found.gallery_cases:,}",
+        gallery=words.cases_words(found.gallery_cases),
         basis=listed.sighting.basis if listed.sighting else "",
         facts=facts.of_sighting(listed.sighting) if show_facts and listed.sighting else [],
         cautions=common,

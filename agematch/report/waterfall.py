@@ -73,6 +73,11 @@ def _steps(evidence: Sequence[Evidence]) -> Iterable[float]:
         yield level
 
 
+def total_label() -> str:
+    """Name the last row of a waterfall."""
+    return _("Total")
+
+
 def common_scale(candidates: Iterable[Candidate]) -> Scale:
     """Return the smallest axis that shows the bars of all candidates, at least from ÷10 to ×1,000."""
     low, high = -1.0, 3.0
@@ -95,7 +100,7 @@ def bars(candidate: Candidate, scale: Scale) -> list[Bar]:
         rows.append(_bar(evidence_words(part.name), level, part.log10_lr, hundredths, part.detail, scale))
         level += part.log10_lr
     total = candidate.log10_lr
-    rows.append(_bar(_("Total"), 0.0, total, round(total * 100), "", scale, "total"))
+    rows.append(_bar(total_label(), 0.0, total, round(total * 100), "", scale, "total"))
     return rows
 
 

@@ -104,21 +104,32 @@ def evidence_sentence(log10_lr: float) -> str:
 
 
 def likelihood_ratio(log10_lr: float) -> str:
-    """Write a likelihood ratio for a table cell: 250, 1.3, 1/40, more than 1,000, less than 1/1,000."""
+    """Write a likelihood ratio for a table cell: 250, 1.3, 1/40, > 1,000, < 1/1,000."""
     size = 10 ** min(abs(log10_lr), 6)
     many = number(min(size, MOST))
     if size > MOST * 1.001:
-        return (_("more than {number}") if log10_lr > 0 else _("less than 1/{number}")).format(number=many)
+        return f"> {many}" if log10_lr > 0 else f"< 1/{many}"
     return many if log10_lr >= 0 or many == "1" else f"1/{many}"
 
 
 def chance_number(expected: float) -> str:
-    """Write a chance count for a table cell: 3.2, 0.043, less than 0.001, more than 1,000."""
+    """Write a chance count for a table cell: 3.2, 0.043, < 0.001, > 1,000."""
     if expected < 1 / MOST:
-        return _("less than {number}").format(number=number(1 / MOST))
+        return f"< {number(1 / MOST)}"
+    return f"> {number(MOST)}" if expected > MOST else number(expected)
+
+
+def cases_words(count: int) -> str:
+    """Write the size of a gallery: "1 case", "38 cases"."""
+    return _("1 case") if count == 1 else _("{number} cases").format(number=f"{count:,}")
+
+
+def _children(expected: float) -> str:
     if expected > MOST:
-        return _("more than {number}").format(number=number(MOST))
-    return number(expected)
+        return _("more than {number} unrelated children").format(number=number(MOST))
+    if (written := number(expected)) == "1":
+        return _("about 1 unrelated child")
+    return _("about {number} unrelated children").format(number=written)
 
 
 def chance_sentence(expected: float, gallery_cases: int) -> str:
@@ -127,37 +138,29 @@ def chance_sentence(expected: float, gallery_cases: int) -> str:
     Below one child the count is also said as a number of searches: with unrelated children that arise independently
     (Poisson), the share of searches that show at least one is 1 - exp(-expected).
     """
+    searches = number(MOST)
     if expected < 1 / MOST:
         text = _(
-            "In a registry of {cases} cases, fewer than 1 search in {searches} would show "
+            "In a registry of {cases}, fewer than 1 search in {searches} would show "
             "an unrelated child that scores this high by accident."
         )
-        return text.format(cases=f"{gallery_cases:,}", searches=number(MOST))
-    if expected > 1:
+    elif expected > 1:
         text = _(
-            "In a registry of {cases} cases, {count} unrelated children would score this high by accident: "
+            "In a registry of {cases}, {children} would score this high by accident: "
             "this is no more than chance."
         )
-        count = (
-            chance_number(expected)
-            if expected > MOST
-            else _("about {number}").format(number=number(expected))
-        )
-        return text.format(cases=f"{gallery_cases:,}", count=count)
-    searches = -1 / math.expm1(-expected)
-    if searches < 2.5:
+    elif (one_in := -1 / math.expm1(-expected)) < 2.5:
         text = _(
-            "In a registry of {cases} cases, about {count} unrelated children would score this high by accident: "
+            "In a registry of {cases}, {children} would score this high by accident: "
             "at least one in about half of all searches."
         )
     else:
         text = _(
-            "In a registry of {cases} cases, about {count} unrelated children would score this high by accident: "
+            "In a registry of {cases}, {children} would score this high by accident: "
             "at least one in about every {searches} searches."
         )
-    return text.format(
-        cases=f"{gallery_cases:,}", count=number(expected), searches=f"{float(f'{searches:.2g}'):,.0f}"
-    )
+        searches = number(round(one_in))
+    return text.format(cases=cases_words(gallery_cases), children=_children(expected), searches=searches)
 
 
 def night_sentence(sightings: int, cases: int, expected: float, found: int) -> str:

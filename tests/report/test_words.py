@@ -61,12 +61,19 @@ def test_evidence_names_both_propositions_and_stops_at_a_thousand(log10_lr: floa
         (-0.6, "1/4"),
         (0.0, "1"),
         (-0.01, "1"),
-        (4, "more than 1,000"),
-        (-4, "less than 1/1,000"),
+        (4, "> 1,000"),
+        (-4, "< 1/1,000"),
     ],
 )
 def test_likelihood_ratio_cell(log10_lr: float, text: str) -> None:
     assert words.likelihood_ratio(log10_lr) == text
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"), [(3.2, "3.2"), (0.043, "0.043"), (0, "< 0.001"), (1e5, "> 1,000")]
+)
+def test_chance_cell(expected: float, text: str) -> None:
+    assert words.chance_number(expected) == text
 
 
 def test_chance_is_a_count_of_children_in_a_registry_of_this_size() -> None:
@@ -95,6 +102,12 @@ def test_chance_is_a_count_of_children_in_a_registry_of_this_size() -> None:
 def test_chance_sentence_by_size(expected: float, text: str) -> None:
     assert text in words.chance_sentence(expected, 65906)
     assert "65,906 cases" in words.chance_sentence(expected, 65906)
+
+
+def test_one_child_and_one_case_are_singular() -> None:
+    assert words.chance_sentence(1.02, 1).startswith(
+        "In a registry of 1 case, about 1 unrelated child would score"
+    )
 
 
 @given(st.floats(0, 1e6))
