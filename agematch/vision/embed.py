@@ -1,0 +1,150 @@
+"""Describe a face by a vector: dlib's ResNet, SFace, or any ONNX network on aligned 112 x 112 faces."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agematch.errors import ConfigError
+from agematch.i18n import _
+from agematch.records import ModelRef
+from agematch.vision import align
+from agematch.vision.weights import EmbedderSpec, Manifest, WeightFile, find
+
+Pixels = NDArray[np.uint8]
+Points = NDArray[np.float64]
+Rows = NDArray[np.float32]
+
+
+class Embedder(Protocol):
+    """A network that describes faces; similarity is the inner product of its rows, and higher is closer."""
+
+    @property
+    def model(self) -> ModelRef:
+        """Return which network this is."""
+        ...
+
+    def embed(self, rgb: Pixels, landmarks: Points) -> Rows:
+        """Return (n, dim) float32 unit rows for the faces of a picture.
+
+        Args:
+            rgb: (height, width, 3) uint8.
+            landmarks: (n, 5, 2) in pixels of `rgb`: right eye, left eye, nose tip, right and left mouth corner.
+
+        A face for which the network gives nothing usable (a zero or a non-finite vector) has a row of NaN.
+        """
+        ...
+
+
+class DlibEmbedder:
+    """A descriptor network in dlib's format, fed with the 150 x 150 chips that dlib itself would cut."""
+
+    def __init__(self, model: ModelRef, network: Path, landmarks_5: Path) -> None:
+        import dlib
+
+        self.model = model
+        self._network = dlib.face_recognition_model_v1(str(network))
+        self._predictor = dlib.shape_predictor(str(landmarks_5))
+        self._rectangle = dlib.rectangle
+
+    def embed(self, rgb: Pixels, landmarks: Points) -> Rows:
+        """Return (n, dim) float32 unit rows; see Embedder."""
+        chips = [self._chip(rgb, face) for face in landmarks]
+        return _unit([list(self._network.compute_face_descriptor(chip)) for chip in chips], self.model.dim)
+
+    def _chip(self, rgb: Pixels, face: Points) -> Pixels:
+        """Cut the chip by dlib's own landmarks, which are looked for where the five given ones put the face."""
+        rough = align.chip(rgb, face, align.DLIB_150 + align.DLIB_MARGIN, align.DLIB_ROUGH)
+        (x, y), half = align.DLIB_BOX_CENTRE + align.DLIB_MARGIN, align.DLIB_BOX_SIDE / 2
+        box = self._rectangle(*(round(v) for v in (x - half, y - half, x + half, y + half)))
+        found = np.array([(point.x, point.y) for point in self._predictor(rough, box).parts()], dtype=np.float64)
+        to_rough = align.similarity(face, align.DLIB_150 + align.DLIB_MARGIN)
+        in_photo = align.moved(found, align.inverse(to_rough))
+        return align.chip(rgb, in_photo, align.DLIB_EYE_CORNERS_150, 150)
+
+
+class SFaceEmbedder:
+    """SFace through OpenCV, fed with 112 x 112 faces aligned to ArcFace's template."""
+
+    def __init__(self, model: ModelRef, network: Path) -> None:
+        import cv2
+
+        self.model = model
+        self._network = cv2.FaceRecognizerSF.create(str(network), "")
+
+    def embed(self, rgb: Pixels, landmarks: Points) -> Rows:
+        """Return (n, dim) float32 unit rows; see Embedder."""
+        chips = [align.chip(rgb, face, align.ARCFACE_112, 112) for face in landmarks]
+        return _unit([self._network.feature(chip[:, :, ::-1].copy())[0] for chip in chips], self.model.dim)
+
+
+class OnnxEmbedder:
+    """An ONNX network with one input (1, 3, 112, 112) and the face's vector as first output: ArcFace, AdaFace, …"""
+
+    def __init__(self, model: ModelRef, network: Path, spec: EmbedderSpec) -> None:
+        import onnxruntime
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        self.model = model
+        self._spec = spec
+        self._session = onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
+        self._input = self._session.get_inputs()[0].name
+
+    def embed(self, rgb: Pixels, landmarks: Points) -> Rows:
+        """Return (n, dim) float32 unit rows; see Embedder."""
+        rows = []
+        for face in landmarks:
+            pixels = align.chip(rgb, face, align.ARCFACE_112, 112).astype(np.float32)
+            if self._spec.channels == "bgr":
+                pixels = pixels[:, :, ::-1]
+            planes = ((pixels - self._spec.mean) / self._spec.scale).transpose(2, 0, 1)[None]
+            rows.append(self._session.run(None, {self._input: np.ascontiguousarray(planes, np.float32)})[0].ravel())
+        return _unit(rows, self.model.dim)
+
+
+def load_embedders(manifest: Manifest, weights: tuple[WeightFile, ...]) -> tuple[Embedder, ...]:
+    """Load embedders after checking their bytes. Raises WeightsMissing, or ConfigError for a network of another size."""
+    return tuple(_load(manifest, weight, weight.embedder) for weight in weights if weight.embedder)
+
+
+def model_ref(weight: WeightFile) -> ModelRef:
+    """Return the reference that the templates of an embedder's weight file carry."""
+    if weight.embedder is None:
+        raise ConfigError(_("{id!r} is a weight file, but not an embedder.").format(id=weight.id))
+    return ModelRef(weight.id, weight.embedder.version, weight.embedder.dim)
+
+
+def _load(manifest: Manifest, weight: WeightFile, spec: EmbedderSpec) -> Embedder:
+    network, model = find(manifest, weight), model_ref(weight)
+    embedder: Embedder
+    try:
+        if spec.kind == "dlib":
+            embedder = DlibEmbedder(model, network, find(manifest, manifest.weight("dlib-landmarks-5")))
+        elif spec.kind == "sface":
+            embedder = SFaceEmbedder(model, network)
+        else:
+            embedder = OnnxEmbedder(model, network, spec)
+        embedder.embed(np.zeros((112, 112, 3), np.uint8), align.ARCFACE_112[None])
+    except (RuntimeError, ValueError) as err:
+        raise ConfigError(
+            _("{path} cannot be run as a network of kind {kind} with {dim} dimensions: {reason}").format(
+                path=network, kind=spec.kind, dim=spec.dim, reason=err
+            ),
+            _("Correct the entry {id!r} of the manifest.").format(id=weight.id),
+        ) from err
+    return embedder
+
+
+def _unit(rows: list[NDArray[np.float32]] | list[list[float]], dim: int) -> Rows:
+    """Return rows of unit length; NaN for a row without a length. Raises ValueError where the length is not `dim`."""
+    matrix = np.asarray(rows, dtype=np.float64).reshape(len(rows), -1)
+    if len(rows) and matrix.shape[1] != dim:
+        raise ValueError(f"the network gives {matrix.shape[1]} numbers a face")
+    matrix = matrix.reshape(len(rows), dim)
+    norms = np.linalg.norm(matrix, axis=1, keepdims=True)
+    usable = np.isfinite(norms) & (norms > 1e-6)
+    return np.where(usable, matrix / np.where(usable, norms, 1.0), np.nan).astype(np.float32)
