@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import gettext
 import os
+from functools import cache
 from pathlib import Path
 
 CATALOGUES = Path(__file__).with_name("locales")
 
 
-def _translation() -> gettext.NullTranslations:
-    language = os.environ.get("AGEMATCH_LANGUAGE", "")
-    languages = [language] if language else None
-    return gettext.translation("agematch", CATALOGUES, languages=languages, fallback=True)
+@cache
+def _catalogue(language: str) -> gettext.NullTranslations:
+    return gettext.translation(
+        "agematch", CATALOGUES, languages=[language] if language else None, fallback=True
+    )
 
 
 def _(text: str) -> str:
     """Return `text` in the language of AGEMATCH_LANGUAGE, or of the user's locale, or as it is."""
-    return _translation().gettext(text)
+    return _catalogue(os.environ.get("AGEMATCH_LANGUAGE", "")).gettext(text)

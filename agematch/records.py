@@ -176,7 +176,7 @@ class Case:
     contact: str = ""
     police_ref: str = ""
     note: str = ""
-    extra: Mapping[str, str] = NO_EXTRA
+    extra: Mapping[str, str] = field(default_factory=lambda: NO_EXTRA)
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ class Sighting:
     marks: str = ""
     reported_by: str = ""
     note: str = ""
-    extra: Mapping[str, str] = NO_EXTRA
+    extra: Mapping[str, str] = field(default_factory=lambda: NO_EXTRA)
 
 
 @dataclass(frozen=True)
@@ -213,7 +213,7 @@ class Photo:
     age_kind: str = "completed"  # or "nominal" (虚岁)
     face: int | None = None
     box: tuple[float, float, float, float] | None = None
-    extra: Mapping[str, str] = NO_EXTRA
+    extra: Mapping[str, str] = field(default_factory=lambda: NO_EXTRA)
 
 
 # ---------------------------------------------------------------- what the networks see

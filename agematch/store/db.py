@@ -1,0 +1,302 @@
+"""The database of a registry: opened with its key, written only in acts, each with its row of the audit."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from agematch.errors import DamageFound, StoreError
+from agematch.i18n import _
+from agematch.records import Context
+from agematch.store import audit, codec, crypto, migrate, schema
+from agematch.store.keys import RootKey
+
+DATABASE = "registry.db"
+BUSY_MS = 30_000
+KEYS_CACHED = 65_536
+
+
+class Store:
+    """An open registry. Facts are read in a `view`; everything else happens in an `act`."""
+
+    def __init__(self, path: Path, root_key: RootKey, engine: Engine) -> None:
+        self.path = path
+        self.root_key = root_key
+        self._engine = engine
+        self._wrap_key = root_key.derive("wrap")
+        self.lookup_key = root_key.derive("lookup")
+        self.vault_key = root_key.derive("vault")
+        self.audit_key = root_key.derive("audit")
+        self.ledger_key = root_key.derive("ledger")
+        self._unwrap = lru_cache(maxsize=KEYS_CACHED)(self._unwrapped)
+
+    @classmethod
+    def create(cls, path: Path, root_key: RootKey, defaults: Mapping[str, str]) -> Store:
+        """Make the database of a new registry; `defaults` are recorded where an upload does not state its own."""
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = path / DATABASE
+        if not database.exists():
+            database.touch(mode=0o600)
+        engine = _engine(database)
+        with sentences(database):
+            migrate.upgrade(engine, path)
+            store = cls(path, root_key, engine)
+            body = {"registry_id": secrets.token_hex(8), "defaults": dict(defaults)}
+            blob = codec.seal_record(root_key.derive("meta"), "meta", {"name": "registry"}, body)
+            with engine.begin() as connection:
+                connection.execute(schema.meta.insert().values(name="registry", blob=blob))
+        return store
+
+    @classmethod
+    def open(cls, path: Path, root_key: RootKey) -> Store:
+        """Open a registry; a schema of an older agematch is brought up to date, after a backup.
+
+        Raises:
+            StoreError: there is no database, it cannot be read, or a newer agematch wrote it.
+            DamageFound: it belongs to another key, or its first record does not verify.
+        """
+        database = path / DATABASE
+        if not database.is_file():
+            raise StoreError(
+                _("The registry {path} has no database.").format(path=path), _("Restore it from a backup.")
+            )
+        engine = _engine(database)
+        with sentences(database):
+            migrate.upgrade(engine, path)
+            store = cls(path, root_key, engine)
+            if not store._about:
+                raise DamageFound(
+                    _("The registry {path} was never finished.").format(path=path),
+                    _("Delete it and run init again."),
+                )
+        return store
+
+    def close(self) -> None:
+        """Close the database; the object cannot be used afterwards."""
+        self._engine.dispose()
+
+    @cached_property
+    def _about(self) -> dict[str, Any]:
+        with self._engine.connect() as connection:
+            row = connection.execute(select(schema.meta).where(schema.meta.c.name == "registry")).first()
+        if row is None:
+            return {}
+        return codec.unseal_record(self.root_key.derive("meta"), "meta", {"name": "registry"}, row.blob)
+
+    @property
+    def registry_id(self) -> str:
+        return str(self._about["registry_id"])
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """Return what is recorded where an upload states nothing: "basis", "consent"."""
+        return dict(self._about["defaults"])
+
+    @contextmanager
+    def view(self, context: Context) -> Iterator[Tx]:
+        """Read facts, all of one moment; nothing can be written and no photo opened."""
+        with sentences(self.path), self._engine.connect() as connection, connection.begin():
+            yield Tx(self, context, connection)
+
+    @contextmanager
+    def act(self, context: Context, verb: str, target: str = "", detail: str = "") -> Iterator[Tx]:
+        """Do something and say so in the audit: both are kept or neither.
+
+        On an exception everything is rolled back; if photos were opened by then, the audit still tells of that.
+        """
+        with sentences(self.path):
+            tx = None
+            try:
+                with self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection:
+                    with connection.begin():
+                        tx = Tx(self, context, connection, Act(verb, target, detail))
+                        yield tx
+                        tx.write_audit()
+                        removed = tx.files_to_remove
+            except BaseException:
+                if tx is not None and tx.opened:
+                    self._tell_of_failed_look(context, tx.opened)
+                raise
+        for path in removed:
+            path.unlink(missing_ok=True)
+
+    def _tell_of_failed_look(self, context: Context, opened: list[str]) -> None:
+        with (
+            self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection,
+            connection.begin(),
+        ):
+            tx = Tx(
+                self,
+                context,
+                connection,
+                Act("photo.open", opened[0], f"{len(opened)} photos, act not finished"),
+            )
+            tx.write_audit()
+
+    # ------------------------------------------------------------ keys of cases and sightings
+
+    def lookup(self, kind: str, name: str) -> str:
+        """Return the keyed hash by which a case or sighting is found; its id may be a child's name."""
+        return crypto.mac(self.lookup_key, kind, name)
+
+    def new_data_key(self, tx: Tx, kind: str, uid: str) -> bytes:
+        """Make the key under which everything of one case or sighting is sealed."""
+        key = crypto.new_key()
+        wrapped = crypto.seal(self._wrap_key, key, f"data key {kind} {uid}".encode())
+        tx.connection.execute(schema.data_keys.insert().values(entity_uid=uid, kind=kind, wrapped=wrapped))
+        return key
+
+    def _unwrapped(self, uid: str, kind: str, wrapped: bytes) -> bytes:
+        return crypto.unseal(self._wrap_key, wrapped, f"data key {kind} {uid}".encode(), f"data_keys {uid}")
+
+    def data_keys(self, tx: Tx, uids: set[str]) -> dict[str, bytes]:
+        """Return the keys of these cases and sightings. Raises DamageFound where one is missing."""
+        found: dict[str, bytes] = {}
+        for chunk in chunks(sorted(uids)):
+            query = select(schema.data_keys).where(schema.data_keys.c.entity_uid.in_(chunk))
+            for row in tx.connection.execute(query):
+                found[row.entity_uid] = self._unwrap(row.entity_uid, row.kind, row.wrapped)
+        if missing := uids - found.keys():
+            raise DamageFound(
+                _("The key of record {uid} is missing.").format(uid=min(missing)), _("Run: agematch check")
+            )
+        return found
+
+    def data_key(self, tx: Tx, uid: str) -> bytes:
+        """Return the key of one case or sighting."""
+        return self.data_keys(tx, {uid})[uid]
+
+
+@dataclass(frozen=True)
+class Act:
+    """What an act is, for the audit."""
+
+    verb: str
+    target: str
+    detail: str
+
+
+class Tx:
+    """One transaction. In a view it has no act, and what writes refuses it."""
+
+    def __init__(
+        self, store: Store, context: Context, connection: Connection, act: Act | None = None
+    ) -> None:
+        self.store = store
+        self.context = context
+        self.connection = connection
+        self.opened: list[str] = []
+        self.files_to_remove: list[Path] = []
+        self._act = act
+        self._quiet = False
+        self._written = False
+
+    def now(self) -> str:
+        """Return the time by the context's clock, ISO 8601 in UTC to the millisecond."""
+        return self.context.clock().astimezone(UTC).isoformat(timespec="milliseconds")
+
+    @property
+    def writes(self) -> bool:
+        return self._act is not None
+
+    def note(self, target: str | None = None, detail: str | None = None) -> None:
+        """Say more exactly what the act was; ids and counts only."""
+        if self._act is None or self._written:
+            raise RuntimeError("the audit row of this transaction is written, or it has none")
+        self._act = Act(
+            self._act.verb,
+            self._act.target if target is None else target,
+            self._act.detail if detail is None else detail,
+        )
+
+    def nothing_done(self) -> None:
+        """Say that nothing was changed after all; the audit then has nothing to tell."""
+        self._quiet = True
+
+    def look_at(self, photo_uid: str) -> None:
+        """Write the audit row now, because a photo is about to be opened."""
+        if self._act is None:
+            raise RuntimeError("a photo is opened in an act only")
+        self._quiet = False
+        self.write_audit()
+        self.opened.append(photo_uid)
+
+    def write_audit(self) -> None:
+        """Write the act's row, once."""
+        if self._act is None or self._quiet or self._written:
+            return
+        context = self.context
+        row = {
+            "at": self.now(),
+            "actor": context.actor,
+            "role": context.role,
+            "verb": self._act.verb,
+            "target": self._act.target,
+            "purpose": context.purpose,
+            "detail": self._act.detail,
+        }
+        audit.append(self.connection, self.store.audit_key, row)
+        self._written = True
+
+
+def new_uid() -> str:
+    """Return a random id of 16 hexadecimal digits, which says nothing about a child."""
+    return secrets.token_hex(8)
+
+
+def chunks(items: list[Any], size: int = 500) -> Iterator[list[Any]]:
+    """Cut a list into parts that a query takes as parameters."""
+    for start in range(0, len(items), size):
+        yield items[start : start + size]
+
+
+@contextmanager
+def sentences(path: Path) -> Iterator[None]:
+    """Turn what the database says of the disk into an error with a remedy."""
+    try:
+        yield
+    except OperationalError as err:
+        reason = str(err.orig)
+        remedies = {
+            "full": _("Make room on the disk and run again; nothing that was reported as done is lost."),
+            "readonly": _("The disk or the file is read-only: make it writable, or move the registry."),
+            "locked": _("Another program works on it; run again when that is done."),
+        }
+        remedy = next((text for word, text in remedies.items() if word in reason), _("Run: agematch check"))
+        raise StoreError(
+            _("The registry {path} cannot be used: {reason}.").format(path=path, reason=reason), remedy
+        ) from err
+
+
+def _engine(database: Path) -> Engine:
+    engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": BUSY_MS / 1000})
+
+    @event.listens_for(engine, "connect")
+    def _configure(connection: Any, _record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = (
+            None  # transactions begin where the next listener says, not where the driver guesses
+        )
+        for pragma in (
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            "secure_delete=ON",
+            "temp_store=MEMORY",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:
+        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
+
+    return engine

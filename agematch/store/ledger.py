@@ -1,0 +1,106 @@
+"""The ledger: every upload once, in the one state in which it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import func, select
+
+from agematch.records import Failure, UploadState
+from agematch.store import codec, crypto, schema
+from agematch.store.db import Store, Tx
+
+TABLE = schema.uploads
+CLEAR = ("key", "kind", "state", "owner_uid", "photo_uid", "changed_at")
+GOOD = (UploadState.ENROLLED, UploadState.SEARCHED)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """An upload, where it came from, and why it gave nothing if it did not."""
+
+    key: str
+    kind: str
+    state: UploadState
+    owner_uid: str
+    photo_uid: str
+    changed_at: str
+    where: str
+    failure: Failure | None
+
+
+def key(store: Store, kind: str, owner_uid: str, identity: str) -> str:
+    """Return the identity of an upload: the same bytes (or, unread, the same path) of one owner are one upload."""
+    return crypto.mac(store.lookup_key, "upload", kind, owner_uid, identity)
+
+
+def record(
+    tx: Tx,
+    key: str,
+    kind: str,
+    state: UploadState,
+    *,
+    owner_uid: str = "",
+    photo_uid: str = "",
+    failure: Failure | None = None,
+    where: str,
+) -> bool:
+    """Write in which state an upload ended; returns whether that is news.
+
+    Args:
+        kind: "reference" or "probe".
+        where: how a person finds the upload: a path, or a table and its line.
+    """
+    known = read(tx, key)
+    if known and (known.state, known.photo_uid, known.failure) == (state, photo_uid, failure):
+        return False
+    clear = {
+        "key": key,
+        "kind": kind,
+        "state": state.value,
+        "owner_uid": owner_uid,
+        "photo_uid": photo_uid,
+        "changed_at": tx.now(),
+    }
+    body = {"where": where, "failure": codec.failure_body(failure)}
+    values = clear | {"blob": codec.seal_record(_key(tx, owner_uid), TABLE.name, clear, body)}
+    if known is None:
+        tx.connection.execute(TABLE.insert().values(**values))
+    else:
+        tx.connection.execute(TABLE.update().where(TABLE.c.key == key).values(**values))
+    return True
+
+
+def counts(tx: Tx) -> dict[UploadState, int]:
+    """Return how many uploads ended in each state, for every state there is; they sum to all uploads."""
+    rows = tx.connection.execute(select(TABLE.c.state, func.count()).group_by(TABLE.c.state))
+    found = {UploadState(state): int(number) for state, number in rows}
+    return {state: found.get(state, 0) for state in UploadState}
+
+
+def attention(tx: Tx) -> list[Upload]:
+    """Return the uploads that gave nothing and wait for a person, oldest first."""
+    query = select(TABLE).where(TABLE.c.state.notin_(GOOD)).order_by(TABLE.c.changed_at, TABLE.c.key)
+    return [_upload(tx, row) for row in tx.connection.execute(query).mappings().all()]
+
+
+def read(tx: Tx, key: str) -> Upload | None:
+    """Return one upload, or None."""
+    row = tx.connection.execute(select(TABLE).where(TABLE.c.key == key)).mappings().first()
+    return _upload(tx, row) if row else None
+
+
+def _key(tx: Tx, owner_uid: str) -> bytes:
+    return tx.store.data_key(tx, owner_uid) if owner_uid else tx.store.ledger_key
+
+
+def _upload(tx: Tx, row: Mapping[Any, Any]) -> Upload:
+    clear = {name: row[name] for name in CLEAR}
+    body = codec.unseal_record(_key(tx, row["owner_uid"]), TABLE.name, clear, row["blob"])
+    return Upload(
+        **{**clear, "state": UploadState(row["state"])},
+        where=body["where"],
+        failure=codec.failure_of(body["failure"]),
+    )

@@ -1,0 +1,183 @@
+"""Photos: what is known of each photograph, and its bytes in the vault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import select
+
+from agematch.errors import DamageFound
+from agematch.i18n import _
+from agematch.records import Analysis, Failure, Photo
+from agematch.store import codec, crypto, faces, schema, vault
+from agematch.store.db import Store, Tx, chunks, new_uid
+
+TABLE = schema.photos
+CLEAR = ("uid", "owner_kind", "owner_uid", "content_mac", "vault_name", "version", "created_at")
+
+
+@dataclass(frozen=True)
+class StoredPhoto:
+    """A photograph of a case or a sighting (`owner_kind`), what a person said of it and what came out of it."""
+
+    uid: str
+    owner_kind: str
+    owner_uid: str
+    content_mac: str
+    vault_name: str
+    version: int
+    created_at: str
+    photo: Photo
+    width: int
+    height: int
+    format: str
+    exif_taken_on: str
+    failure: Failure | None
+
+
+def content_mac(store: Store, data: bytes) -> str:
+    """Return the identity of a photo's bytes within this registry: a keyed hash, so that it proves nothing outside."""
+    return crypto.mac(store.lookup_key, "content", data)
+
+
+def find(tx: Tx, owner_uid: str, content_mac: str) -> StoredPhoto | None:
+    """Return the photo with these bytes of this owner, or None."""
+    query = select(TABLE).where(TABLE.c.owner_uid == owner_uid, TABLE.c.content_mac == content_mac)
+    return next(iter(_read(tx, tx.connection.execute(query).mappings().all())), None)
+
+
+def elsewhere(tx: Tx, content_mac: str, not_owner: str) -> list[StoredPhoto]:
+    """Return the photos with these bytes of all other owners."""
+    query = select(TABLE).where(TABLE.c.content_mac == content_mac, TABLE.c.owner_uid != not_owner)
+    return _read(tx, tx.connection.execute(query.order_by(TABLE.c.created_at, TABLE.c.uid)).mappings().all())
+
+
+def of(tx: Tx, owner_uid: str) -> list[StoredPhoto]:
+    """Return the photos of one owner, in the order in which they came."""
+    query = select(TABLE).where(TABLE.c.owner_uid == owner_uid).order_by(TABLE.c.created_at, TABLE.c.uid)
+    return _read(tx, tx.connection.execute(query).mappings().all())
+
+
+def get_many(tx: Tx, uids: Iterable[str]) -> dict[str, StoredPhoto]:
+    """Return photos by uid; one that is not there is left out."""
+    found: dict[str, StoredPhoto] = {}
+    for chunk in chunks(sorted(set(uids))):
+        query = select(TABLE).where(TABLE.c.uid.in_(chunk))
+        found |= {photo.uid: photo for photo in _read(tx, tx.connection.execute(query).mappings().all())}
+    return found
+
+
+def get(tx: Tx, uid: str) -> StoredPhoto:
+    """Return one photo. Raises DamageFound where it is missing."""
+    found = get_many(tx, [uid])
+    if uid not in found:
+        raise DamageFound(_("The photo {uid} is missing.").format(uid=uid), _("Run: agematch check"))
+    return found[uid]
+
+
+def put(
+    tx: Tx, owner_kind: str, owner_uid: str, photo: Photo, data: bytes, analysis: Analysis
+) -> StoredPhoto:
+    """Keep a photograph: its bytes in the vault first, then its facts and faces with this transaction.
+
+    A crash between the two leaves an unnamed file in the vault, which `check --repair` removes.
+    """
+    mac = content_mac(tx.store, data)
+    stored = StoredPhoto(
+        uid=new_uid(),
+        owner_kind=owner_kind,
+        owner_uid=owner_uid,
+        content_mac=mac,
+        vault_name=vault.name_of(tx.store, owner_uid, mac),
+        version=1,
+        created_at=tx.now(),
+        photo=photo,
+        width=analysis.width,
+        height=analysis.height,
+        format=analysis.format,
+        exif_taken_on=analysis.exif_taken_on,
+        failure=analysis.failure,
+    )
+    key = tx.store.data_key(tx, owner_uid)
+    vault.write(tx.store, stored.vault_name, key, data)
+    tx.connection.execute(TABLE.insert().values(**_values(stored, key)))
+    faces.put(tx, stored.uid, owner_uid, analysis.faces)
+    return stored
+
+
+def update(tx: Tx, uid: str, photo: Photo) -> bool:
+    """Write what a person says of a photo; facts left empty keep their value. Returns whether anything changed."""
+    stored = get(tx, uid)
+    wanted = codec.photo_of({**codec.photo_body(stored.photo), **codec.photo_body(photo)})
+    wanted = replace(
+        wanted, face=photo.face, box=photo.box
+    )  # at most one of the two, and the newest word on it
+    if replace(wanted, path="") == replace(
+        stored.photo, path=""
+    ):  # the same photo under another name is the same
+        return False
+    _rewrite(tx, replace(stored, photo=wanted, version=stored.version + 1))
+    return True
+
+
+def replace_analysis(tx: Tx, uid: str, analysis: Analysis) -> None:
+    """Put the outcome of a new analysis in the place of the old one; the faces get new ids."""
+    stored = get(tx, uid)
+    faces.remove(tx, uid)
+    _rewrite(tx, replace(stored, version=stored.version + 1, failure=analysis.failure))
+    faces.put(tx, uid, stored.owner_uid, analysis.faces)
+
+
+def remove(tx: Tx, uid: str) -> None:
+    """Remove a photo with its faces and templates; its file in the vault goes when the transaction is kept."""
+    stored = get(tx, uid)
+    tx.connection.execute(TABLE.delete().where(TABLE.c.uid == uid))
+    tx.files_to_remove.append(vault.path_of(tx.store, stored.vault_name))
+
+
+def open_bytes(tx: Tx, uid: str) -> bytes:
+    """Return a photo's bytes, in an act only; the act's audit row is written before the file is read."""
+    tx.look_at(uid)
+    stored = get(tx, uid)
+    return vault.read(tx.store, stored.vault_name, tx.store.data_key(tx, stored.owner_uid))
+
+
+def _rewrite(tx: Tx, stored: StoredPhoto) -> None:
+    values = _values(stored, tx.store.data_key(tx, stored.owner_uid))
+    tx.connection.execute(TABLE.update().where(TABLE.c.uid == stored.uid).values(**values))
+
+
+def _values(stored: StoredPhoto, key: bytes) -> dict[str, Any]:
+    clear = {name: getattr(stored, name) for name in CLEAR}
+    body = {
+        "photo": codec.photo_body(stored.photo),
+        "width": stored.width,
+        "height": stored.height,
+        "format": stored.format,
+        "exif_taken_on": stored.exif_taken_on,
+        "failure": codec.failure_body(stored.failure),
+    }
+    return clear | {"blob": codec.seal_record(key, TABLE.name, clear, body)}
+
+
+def _read(tx: Tx, rows: Iterable[Mapping[Any, Any]]) -> list[StoredPhoto]:
+    rows = list(rows)
+    keys = tx.store.data_keys(tx, {row["owner_uid"] for row in rows})
+    found = []
+    for row in rows:
+        clear = {name: row[name] for name in CLEAR}
+        body = codec.unseal_record(keys[row["owner_uid"]], TABLE.name, clear, row["blob"])
+        found.append(
+            StoredPhoto(
+                **clear,
+                photo=codec.photo_of(body["photo"]),
+                width=body["width"],
+                height=body["height"],
+                format=body["format"],
+                exif_taken_on=body["exif_taken_on"],
+                failure=codec.failure_of(body["failure"]),
+            )
+        )
+    return found
