@@ -1,0 +1,124 @@
+"""`agematch search`: which missing children a found child may be."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from agematch.cli.options import ATTENTION, Invocation, output_format
+from agematch.errors import UsageError
+from agematch.i18n import _
+
+if TYPE_CHECKING:
+    from agematch.records import CandidateList, UploadState
+    from agematch.registry import Registry
+
+HELP = _(
+    """Rank the missing children that a found child may be: for photos, or for a table of sightings.
+
+    Every face in a photo is searched and gets a candidate list of its own. A candidate is a lead for people to look
+    at, never an identification. Without --save nothing is kept but a line in the audit.
+
+    \b
+    Examples:
+      agematch search found.jpg
+      agematch search --taken-on 2019-06 --sex f --age-min 14 --age-max 18 found.jpg
+      agematch search --sightings sightings.csv --save --format html > report.html
+      agematch search --saved
+    """
+)
+
+
+@click.command(help=HELP)
+@click.argument("photos", nargs=-1, type=click.Path(), metavar="[PHOTO]...")
+@click.option(
+    "--sightings", "table", type=click.Path(), help=_("Table of sightings, one row for each photo.")
+)
+@click.option("--saved", is_flag=True, help=_("Search again with all saved sightings that are not resolved."))
+@click.option(
+    "--save", is_flag=True, help=_("Record the sightings with their photos, and queue leads for review.")
+)
+@click.option("--top", type=click.IntRange(1), help=_("How many candidates to list. Default: 20, or as set."))
+@click.option("--sighting", "sighting_id", help=_("Id of the sighting; all photos then show the same child."))
+@click.option("--taken-on", help=_("When the photo was taken: 2019-06-01, 2019-06 or 2019."))
+@click.option("--sex", help=_("female, male or unknown; also f, m, 女, 男."))
+@click.option("--age-min", help=_("The found child is at least so old, in years."))
+@click.option("--age-max", help=_("The found child is at most so old, in years."))
+@click.option("--place", help=_("Where the child was found."))
+@click.option("--source", help=_("orphanage, street, police, hospital, school, self or other."))
+@click.option("--held-at", help=_("Where the child is now, and who can act."))
+@click.option("--basis", help=_("On what ground the photo is searched."))
+@output_format()
+@click.pass_obj
+def command(
+    invocation: Invocation,
+    photos: tuple[str, ...],
+    table: str | None,
+    saved: bool,
+    save: bool,
+    top: int | None,
+    sighting_id: str | None,
+    output: str,
+    **facts: str | None,
+) -> int:
+    from agematch.cli.output import bar, print_table, say
+    from agematch.cli.results import failure_line, search_summary
+    from agematch.jobs import manifests
+    from agematch.report.jsonl import candidate_list_json, candidate_list_line
+    from agematch.report.table import candidate_table
+
+    given = {name: value for name, value in facts.items() if value is not None}
+    if (bool(photos) + bool(table) + saved) != 1:
+        raise UsageError(
+            _("Name photos, or a table with --sightings, or --saved."), _("See: agematch search --help")
+        )
+    if given and not photos:
+        raise UsageError(_("Facts on the command line belong to photos on the command line."))
+    with invocation.open() as registry:
+        if table:
+            items = registry.read_sightings(table)
+        else:
+            items = manifests.search_items([Path(path) for path in photos], sighting_id, given)
+        answers: Iterable[tuple[CandidateList, ...]]
+        if saved:
+            uids = registry.unresolved_sightings()
+            answers, total = registry.search_saved(uids, top=top), len(uids)
+        else:
+            answers, total = registry.search(items, top=top, save=save), len(items)
+        kept: list[CandidateList] = []
+        faces, failures = 0, Counter["UploadState"]()
+        with bar(_("Searching"), total) as advance:
+            for lists in answers:
+                for found in lists:
+                    if found.failure:
+                        failures[found.failure.state] += 1
+                        say(failure_line(found.photo, found.failure))
+                    faces += found.face is not None
+                    if output == "jsonl":
+                        click.echo(candidate_list_line(found))
+                    elif output == "table" and found.face:
+                        print_table(candidate_table(found))
+                    elif output in ("json", "html"):
+                        kept.append(found)
+                advance()
+        if output == "json":
+            click.echo(
+                json.dumps([candidate_list_json(found) for found in kept], ensure_ascii=False, indent=1)
+            )
+        elif output == "html":
+            click.echo(_html(registry, kept))
+        say(search_summary(total, faces, dict(failures)))
+        if not len(registry.gallery_size()):
+            say(_("No case is enrolled yet, so there is nothing to compare with. See: agematch enrol --help"))
+    return ATTENTION if failures else 0
+
+
+def _html(registry: Registry, lists: list[CandidateList]) -> str:
+    from agematch.jobs import reports
+
+    return reports.render(registry.store, registry.context, lists, registry.rules())

@@ -1,0 +1,295 @@
+"""The Python interface, which the command line itself uses: open a registry, enrol, search, read candidates."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+
+from agematch import config
+from agematch.config import Settings
+from agematch.errors import KeyUnavailable, NotFound, UsageError
+from agematch.i18n import _
+from agematch.jobs import check as check_job
+from agematch.jobs import edit as edit_job
+from agematch.jobs import enrol as enrol_job
+from agematch.jobs import manifests
+from agematch.jobs import search as search_job
+from agematch.jobs import stats as stats_job
+from agematch.jobs.enrol import EnrolItem, EnrolResult
+from agematch.jobs.gallery import Gallery, open_gallery
+from agematch.jobs.pool import Analysers
+from agematch.jobs.progress import Listener, nobody
+from agematch.jobs.search import Refused, SearchItem, SearchRules
+from agematch.match.parameters import ScoreParameters, load_parameters
+from agematch.match.score import Scorer, scorer
+from agematch.records import CandidateList, Context, ModelRef
+from agematch.store import keys, sightings
+from agematch.store.db import Store
+from agematch.store.lock import batch_lock
+from agematch.vision import weights
+from agematch.vision.settings import VisionSettings
+
+UNSTATED = "unstated"
+AskPassphrase = Callable[[], str | None]
+
+
+class Registry:
+    """A folder with the encrypted cases, sightings and photographs of a group, opened with its key.
+
+    Use `Registry.create` once and `Registry.open` afterwards, as context managers::
+
+        with Registry.open("missing", key_file="registry.key", context=Context("li")) as registry:
+            for result in registry.enrol(registry.read_cases("cases.csv")):
+                print(result.case_id, result.state)
+            for lists in registry.search([search_item("found.jpg")]):
+                print(lists[0].candidates[:3])
+    """
+
+    def __init__(self, store: Store, context: Context, settings: Settings) -> None:
+        self._store = store
+        self._context = context
+        self._settings = settings
+        self._analysers: Analysers | None = None
+
+    @classmethod
+    def create(
+        cls,
+        path: str | Path,
+        *,
+        key_file: str | Path | None = None,
+        passphrase: str | None = None,
+        context: Context,
+        settings: Settings | None = None,
+        basis: str = UNSTATED,
+        consent: str = UNSTATED,
+    ) -> Registry:
+        """Make a new registry in an absent or empty folder.
+
+        Args:
+            key_file: file of the key outside of the registry; made (mode 0600) if absent, used if present.
+            passphrase: wraps the registry's key instead of a key file.
+            basis, consent: recorded and shown wherever a sighting or a case does not state its own.
+
+        Raises:
+            UsageError: there is a registry already, or neither or both of key file and passphrase are given.
+        """
+        folder = Path(path)
+        if (key_file is None) == (passphrase is None):
+            raise UsageError(_("A registry needs either a key file or a passphrase."))
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(
+                _("{path} is not empty.").format(path=folder),
+                _("Name a new folder, or use the registry that is there."),
+            )
+        root_key = keys.create_slots(
+            folder, key_file=Path(key_file) if key_file else None, passphrase=passphrase
+        )
+        store = Store.create(folder, root_key, {"basis": basis, "consent": consent})
+        with store.act(context, "init", detail=store.registry_id):
+            pass
+        return cls(store, context, settings or config.load(folder, os.environ))
+
+    @classmethod
+    def open(
+        cls,
+        path: str | Path,
+        *,
+        key_file: str | Path | None = None,
+        passphrase: str | None = None,
+        ask_passphrase: AskPassphrase | None = None,
+        context: Context,
+        settings: Settings | None = None,
+    ) -> Registry:
+        """Open a registry.
+
+        Args:
+            ask_passphrase: called where the registry is locked with a passphrase and none was given.
+
+        Raises:
+            NotFound: there is no registry in this folder.
+            KeyUnavailable: the key file or the passphrase is missing or wrong.
+            StoreError: the database was written by a newer agematch, or cannot be read.
+        """
+        folder = Path(path)
+        if not keys.slots_file(folder).is_file():
+            raise NotFound(
+                _("There is no registry in {path}.").format(path=folder),
+                _("Make one with `agematch init`, or name another folder with --registry."),
+            )
+        if passphrase is None and keys.needs_passphrase(folder):
+            passphrase = ask_passphrase() if ask_passphrase else None
+            if passphrase is None:
+                raise KeyUnavailable(
+                    _("The registry {path} is locked with a passphrase.").format(path=folder),
+                    _("Run the command on a terminal, where it can ask for it."),
+                )
+        root_key = keys.unlock(folder, key_file=Path(key_file) if key_file else None, passphrase=passphrase)
+        return cls(Store.open(folder, root_key), context, settings or config.load(folder, os.environ))
+
+    def __enter__(self) -> Registry:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker processes and close the database."""
+        if self._analysers:
+            self._analysers.close()
+        self._store.close()
+
+    @property
+    def path(self) -> Path:
+        return self._store.path
+
+    @property
+    def store(self) -> Store:
+        return self._store
+
+    @property
+    def context(self) -> Context:
+        return self._context
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings
+
+    # ------------------------------------------------------------ networks and scoring
+
+    @cached_property
+    def models_dir(self) -> Path:
+        return weights.models_dir(Path(self._settings.models_dir) if self._settings.models_dir else None)
+
+    @cached_property
+    def models(self) -> tuple[ModelRef, ...]:
+        """Return the networks whose templates this registry compares."""
+        manifest = weights.load_manifest(self.models_dir)
+        return weights.model_refs(manifest.embedders(self._settings.embedders))
+
+    @cached_property
+    def _parameters(self) -> ScoreParameters:
+        return load_parameters(self.models_dir / "score.json")
+
+    @cached_property
+    def scorer(self) -> Scorer:
+        return scorer(self._parameters, self._parameters.space(self.models))
+
+    @property
+    def analysers(self) -> Analysers:
+        if self._analysers is None:
+            vision = VisionSettings(
+                max_pixels=self._settings.max_megapixels * 1_000_000, embedders=self._settings.embedders
+            )
+            self._analysers = Analysers(self.models_dir, vision, self._settings.processes)
+        return self._analysers
+
+    def gallery(self, listener: Listener = nobody) -> Gallery:
+        """Open the gallery of all open cases; its index is brought up to date first."""
+        return open_gallery(
+            self._store, self._context, self._parameters.space(self.models), listener=listener
+        )
+
+    # ------------------------------------------------------------ the main job
+
+    def read_cases(self, path: str | Path) -> list[EnrolItem | EnrolResult]:
+        """Read a cases.csv; rows that cannot be used are recorded and come back as results in their place."""
+        return manifests.enrol_items(self._store, self._context, Path(path))
+
+    def enrol(
+        self, items: Iterable[EnrolItem | EnrolResult], *, retry: bool = False
+    ) -> Iterator[EnrolResult]:
+        """Enrol cases and their reference photos; see `agematch.jobs.enrol.enrol`.
+
+        Raises:
+            LockHeld: another batch job works on this registry.
+        """
+        with batch_lock(self.path, "enrol"):
+            yield from enrol_job.enrol(
+                self._store,
+                self._context,
+                self.analysers,
+                items,
+                models=tuple(str(model) for model in self.models),
+                max_bytes=self._max_bytes,
+                retry=retry,
+            )
+
+    def search(
+        self,
+        items: Iterable[SearchItem | Refused],
+        *,
+        top: int | None = None,
+        save: bool = False,
+        gallery: Gallery | None = None,
+    ) -> Iterator[tuple[CandidateList, ...]]:
+        """Search with photos of found children; yields, item by item, one candidate list for each face.
+
+        Args:
+            top: length of the lists; the registry's setting where None.
+            save: record the sightings with their photos, templates and leads.
+        """
+        yield from search_job.search(
+            self._store,
+            self._context,
+            self.analysers,
+            gallery or self.gallery(),
+            self.scorer,
+            items,
+            self.rules(top),
+            save=save,
+        )
+
+    def candidates(self, sighting_id: str, *, top: int | None = None) -> list[CandidateList]:
+        """Return today's candidate lists of a saved sighting, one for each face in its photos.
+
+        Raises:
+            NotFound: no sighting of this id is saved.
+        """
+        with self._store.view(self._context) as tx:
+            saved = sightings.find(tx, sighting_id)
+        if saved is None:
+            raise NotFound(
+                _("No sighting {id} is saved.").format(id=sighting_id), _("Search with --save to save one.")
+            )
+        return [found for lists in self.search_saved([saved.uid], top=top) for found in lists]
+
+    def search_saved(
+        self, uids: Iterable[str], *, top: int | None = None
+    ) -> Iterator[tuple[CandidateList, ...]]:
+        """Search again with saved sightings, named by their uids, and bring their leads up to date."""
+        yield from search_job.search_saved(
+            self._store, self._context, self.gallery(), self.scorer, self.rules(top), uids
+        )
+
+    def rules(self, top: int | None = None) -> SearchRules:
+        """Return how long lists are and what makes a lead, by the registry's settings."""
+        return SearchRules(
+            top=top or self._settings.candidates,
+            lead_expected_by_chance=self._settings.lead_expected_by_chance,
+            leads_per_search=self._settings.leads_per_search,
+            max_bytes=self._max_bytes,
+        )
+
+    # ------------------------------------------------------------ care
+
+    def stats(self) -> stats_job.Stats:
+        """Count what the registry holds."""
+        return stats_job.stats(self._store, self._context)
+
+    def check(self, *, repair: bool = False) -> list[check_job.Fault]:
+        """Verify everything that is stored; with `repair`, make anew what can be derived."""
+        return check_job.check(self._store, self._context, self._parameters.space(self.models), repair=repair)
+
+    @property
+    def edit(self) -> edit_job.Editor:
+        """Correct, merge, close, reopen and undo."""
+        return edit_job.Editor(self._store, self._context)
+
+    @property
+    def _max_bytes(self) -> int:
+        return self._settings.max_file_megabytes * 2**20
