@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -15,7 +15,7 @@ from agematch.i18n import _
 from agematch.jobs import check as check_job
 from agematch.jobs import edit as edit_job
 from agematch.jobs import enrol as enrol_job
-from agematch.jobs import manifests
+from agematch.jobs import manifests, reports
 from agematch.jobs import search as search_job
 from agematch.jobs import stats as stats_job
 from agematch.jobs.enrol import EnrolItem, EnrolResult
@@ -25,7 +25,7 @@ from agematch.jobs.progress import Listener, nobody
 from agematch.jobs.search import Refused, SearchItem, SearchRules
 from agematch.match.parameters import ScoreParameters, load_parameters
 from agematch.match.score import Scorer, scorer
-from agematch.records import CandidateList, Context, ModelRef
+from agematch.records import CandidateList, Context, ModelRef, SightingState
 from agematch.store import keys, sightings
 from agematch.store.db import Store
 from agematch.store.lock import batch_lock
@@ -168,8 +168,8 @@ class Registry:
     @cached_property
     def models(self) -> tuple[ModelRef, ...]:
         """Return the networks whose templates this registry compares."""
-        manifest = weights.load_manifest(self.models_dir)
-        return weights.model_refs(manifest.embedders(self._settings.embedders))
+        chosen = weights.load_manifest(self.models_dir).embedders(self._settings.embedders)
+        return tuple(ModelRef(w.id, w.embedder.version, w.embedder.dim) for w in chosen if w.embedder)
 
     @cached_property
     def _parameters(self) -> ScoreParameters:
@@ -274,6 +274,26 @@ class Registry:
             leads_per_search=self._settings.leads_per_search,
             max_bytes=self._max_bytes,
         )
+
+    def write_report(
+        self, output: Path, sighting_ids: Sequence[str] = (), *, top: int | None = None, show_facts: bool = False
+    ) -> int:
+        """Write an HTML report of saved sightings, all unresolved ones where none is named; returns how many lists.
+
+        Raises:
+            NotFound: a sighting is not saved.
+        """
+        if sighting_ids:
+            lists = [found for sighting_id in sighting_ids for found in self.candidates(sighting_id, top=top)]
+        else:
+            uids = self.unresolved_sightings()
+            lists = [found for answers in self.search_saved(uids, top=top) for found in answers]
+        reports.write(self._store, self._context, lists, self.rules(top), output, show_facts=show_facts)
+        return len(lists)
+
+    def report(self, lists: Sequence[CandidateList]) -> str:
+        """Return candidate lists as one HTML page with the photos side by side."""
+        return reports.render(self._store, self._context, lists, self.rules())
 
     # ------------------------------------------------------------ care
 

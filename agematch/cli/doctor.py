@@ -27,7 +27,7 @@ def command(invocation: Invocation) -> int:
     from agematch import config
     from agematch.cli.output import print_table, say
     from agematch.jobs import doctor
-    from agematch.report.table import findings_table
+    from agematch.report.overview import findings_table
     from agematch.vision import weights
 
     settings = config.load(invocation.path, os.environ)

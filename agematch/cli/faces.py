@@ -35,7 +35,7 @@ def command(invocation: Invocation, photo: str, output: str | None) -> int:
     from agematch.cli.output import print_table, say
     from agematch.cli.results import failure_line
     from agematch.jobs.faces import look
-    from agematch.report.table import faces_table
+    from agematch.report.overview import faces_table
 
     seen = look(Path(photo), config.load(None, os.environ), picture=output is not None)
     if seen.failure:

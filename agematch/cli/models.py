@@ -26,7 +26,7 @@ def command() -> None:
 @command.command("list", help=_("List every weight file, its licence, and whether it is ready."))
 def list_models() -> int:
     from agematch.cli.output import print_table
-    from agematch.report.table import models_table
+    from agematch.report.overview import models_table
     from agematch.vision import weights
 
     manifest = weights.load_manifest(weights.models_dir())
@@ -47,6 +47,5 @@ def fetch_models() -> int:
     from agematch.vision import fetch, weights
 
     manifest = weights.load_manifest(weights.models_dir())
-    for status in fetch.fetch(manifest, say):
-        say(_("{file}: {state}").format(file=status.weight.file, state=status.state.value))
+    fetch.fetch(manifest, lambda weight, text: say(f"{weight.file}: {text}"))
     return 0

@@ -16,7 +16,6 @@ from agematch.i18n import _
 
 if TYPE_CHECKING:
     from agematch.records import CandidateList, UploadState
-    from agematch.registry import Registry
 
 HELP = _(
     """Rank the missing children that a found child may be: for photos, or for a table of sightings.
@@ -91,7 +90,7 @@ def command(
         else:
             answers, total = registry.search(items, top=top, save=save), len(items)
         kept: list[CandidateList] = []
-        faces, failures = 0, Counter["UploadState"]()
+        faces, gallery_cases, failures = 0, 0, Counter["UploadState"]()
         with bar(_("Searching"), total) as advance:
             for lists in answers:
                 for found in lists:
@@ -99,6 +98,7 @@ def command(
                         failures[found.failure.state] += 1
                         say(failure_line(found.photo, found.failure))
                     faces += found.face is not None
+                    gallery_cases = found.gallery_cases
                     if output == "jsonl":
                         click.echo(candidate_list_line(found))
                     elif output == "table" and found.face:
@@ -111,14 +111,9 @@ def command(
                 json.dumps([candidate_list_json(found) for found in kept], ensure_ascii=False, indent=1)
             )
         elif output == "html":
-            click.echo(_html(registry, kept))
+            click.echo(registry.report(kept))
         say(search_summary(total, faces, dict(failures)))
-        if not len(registry.gallery_size()):
-            say(_("No case is enrolled yet, so there is nothing to compare with. See: agematch enrol --help"))
+        if faces and not gallery_cases:
+            say(_("No case is enrolled yet, so there was nothing to compare with. See: agematch enrol --help"))
     return ATTENTION if failures else 0
 
-
-def _html(registry: Registry, lists: list[CandidateList]) -> str:
-    from agematch.jobs import reports
-
-    return reports.render(registry.store, registry.context, lists, registry.rules())

@@ -24,7 +24,8 @@ HELP = _(
 @click.pass_obj
 def command(invocation: Invocation, output: str) -> None:
     from agematch.cli.output import print_table
-    from agematch.report.table import ledger_table, stats_table
+    from agematch.report.overview import stats_table
+    from agematch.report.table import ledger_table
 
     with invocation.open() as registry:
         stats = registry.stats()

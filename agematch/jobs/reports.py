@@ -12,7 +12,8 @@ from agematch.report.html import Ledger, Reference, ReportList, render_candidate
 from agematch.store import cases, faces, ledger, photos, sightings
 from agematch.store.db import Store, Tx
 from agematch.store.files import atomic_write
-from agematch.vision import image
+from agematch.vision import image, pictures
+from agematch.vision.settings import VisionSettings
 
 CROP_PX = 240
 
@@ -40,7 +41,7 @@ def render(
     show_facts: bool = False,
 ) -> str:
     """Return the report as HTML; the audit records which faces it shows."""
-    pictures: dict[str, bytes] = {}
+    album: dict[str, bytes] = {}
     with store.act(context, "report", detail=f"{len(lists)} candidate lists") as tx:
         ids = {c.reference_face_id for found in lists for c in found.candidates}
         ids |= {found.face_id for found in lists if found.face_id is not None}
@@ -52,14 +53,14 @@ def render(
             by_photo.setdefault(face.photo_uid, []).append(face)
         for photo_uid, shown in by_photo.items():
             crops = _crops(photos.open_bytes(tx, photo_uid), [face.face for face in shown])
-            pictures |= {_key(face.id): crop for face, crop in zip(shown, crops, strict=False)}
+            album |= {_key(face.id): crop for face, crop in zip(shown, crops, strict=False)}
         pages = []
         for place, found in enumerate(lists):
             key = _key(found.face_id) if found.face_id is not None else f"probe{place}"
             if (
                 found.face and found.face_id is None
             ):  # searched without being saved: the photo is where it was
-                pictures |= dict(zip([key], _crops_of_file(Path(found.photo), found.face), strict=False))
+                album |= dict(zip([key], _crops_of_file(Path(found.photo), found.face), strict=False))
             references = {
                 c.reference_face_id: _reference(
                     stored[c.reference_face_id], owners, case_of[c.case_uid].case, show_facts
@@ -75,7 +76,7 @@ def render(
             )
         return render_candidates(
             pages,
-            pictures,
+            album,
             generated_at=context.clock(),
             registry=store.path.name,
             statement=_statement(store),
@@ -90,8 +91,8 @@ def _key(face_id: int) -> str:
 
 
 def _crops(data: bytes, shown: Iterable[Face]) -> list[bytes]:
-    decoded = image.decode(data, image.DecodeLimits())
-    return [] if isinstance(decoded, Failure) else [image.face_crop(decoded, face, CROP_PX) for face in shown]
+    decoded = image.decode(data, VisionSettings())
+    return [] if isinstance(decoded, Failure) else [pictures.face_crop(decoded, face, CROP_PX) for face in shown]
 
 
 def _crops_of_file(path: Path, face: Face) -> list[bytes]:

@@ -13,25 +13,39 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from agematch.match.face import component, conditions, log_mean
+from agematch.match.face import OLDEST_YEARS, component, conditions, log_mean
 from agematch.match.parameters import FaceParameters, UnrelatedParameters
-from agematch.match.unrelated import GROUPS, UNKNOWN_GROUP, age_group, level
+from agematch.match.unrelated import (
+    PRIOR_GROUPS,
+    UNKNOWN_GROUP,
+    age_group,
+    at_unknown_age,
+    grown_share,
+    level,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 START = FaceParameters(
-    log_slope=(0.9, 0.1, -0.2, 0.0),
-    crossover=(1.1, 0.35, -0.3, 0.0),
+    log_slope=(0.7, 0.2, -0.2, 0.2),
+    crossover=(1.1, 0.4, -0.2, 0.5),
     photos=0.5,
-    ages_when_unknown=(0.0, 1.0, 2.0, 3.0, 5.0, 7.0, 9.0, 12.0, 18.0),
-    age_weights=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 4.0),
-    gaps_when_unknown=(4.0, 7.0, 10.0, 14.0, 20.0, 28.0, 38.0),
-    gap_weights=(1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0),
+    ages_when_unknown=(0.5, 2.0, 4.0, 7.0, 11.0),
+    age_weights=(2.0, 1.0, 1.0, 1.0, 1.0),
+    gaps_when_unknown=(4.0, 7.0, 12.0, 20.0, 35.0),
+    gap_weights=(1.0, 1.0, 1.0, 1.0, 1.0),
 )
-"""Where the fit starts. An unknown age is grown with weight one third, since the photos without an age that a registry
-holds are not all of small children; unknown gaps are spread evenly over their logarithm."""
+"""Where the fit starts. Unknown ages are those of FG-NET's child photos, unknown gaps are even over their logarithm."""
+
+
+RIDGE = 0.003
+GROWN = 0.25
+"""Before a search says more, how probable it is that photos of unknown age show grown people; a choice, as registries
+of missing children hold few."""
+DEVIATION_WEIGHTS = (20.0, 200.0)
+"""The range of what a prior of a deviation may be worth, in comparisons."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +90,7 @@ class Comparisons:
     gap: Floats
     mated: Bools
     weight: Floats
+    grown: Floats
 
 
 # ---------------------------------------------------------------- searches
@@ -86,14 +101,14 @@ def draw_searches(
     rng: np.random.Generator,
     galleries: int,
     photos: Callable[[np.random.Generator], int],
-    highest_age: float = 12.0,
+    ages: tuple[float, float] = (0.0, 12.0),
     lowest_gap: float = 5.0,
 ) -> list[Search]:
     """Return searches of every probe that fits in `galleries` random galleries, one case a person.
 
     Args:
         photos: draws how many reference photos the cases of one gallery have.
-        highest_age: references are at most this old; probes are `lowest_gap` years older than the case's last.
+        ages: of the references, both included; probes are `lowest_gap` years older than the case's last.
     """
     people = np.unique(faces.person)
     cosine = faces.vectors @ faces.vectors.T
@@ -103,7 +118,7 @@ def draw_searches(
         chosen: list[int] = []
         last = {}
         for person in people:
-            young = np.flatnonzero((faces.person == person) & (faces.age <= highest_age))
+            young = np.flatnonzero((faces.person == person) & (faces.age >= ages[0]) & (faces.age <= ages[1]))
             if len(young):
                 refs = np.sort(rng.choice(young, min(wanted, len(young)), replace=False))
                 chosen.extend(refs)
@@ -152,18 +167,20 @@ def pair_searches(faces: Faces, rng: np.random.Generator, cases: int) -> list[Se
 
 def standardised(
     search: Search, unrelated: UnrelatedParameters, face: FaceParameters, ages_known: bool = True
-) -> Floats:
-    """Return z of each comparison of a search, by the level that the search itself shows."""
+) -> tuple[Floats, float]:
+    """Return z of each comparison of a search by the level that it shows itself, and its `grown_share`."""
     nothing = np.full(len(search.age), np.nan)
     age = search.age if ages_known else nothing
     group = age_group(age, age)
     _cases, place, count = np.unique(search.case, return_inverse=True, return_counts=True)
-    known = conditions(face, age, age, nothing, nothing)
-    found = level(unrelated, search.similarity, group, 1 / count[place.reshape(-1)], known.log_lr)
-    return found.standardise(search.similarity, group)
+    weight = 1 / count[place.reshape(-1)]
+    grown = grown_share(unrelated, search.similarity, group, weight)
+    known = conditions(face, age, age, nothing, nothing, grown)
+    found = level(at_unknown_age(unrelated, grown), search.similarity, group, weight, known.log_lr)
+    return found.standardise_own(search.similarity, group, search.case, weight), grown
 
 
-def comparisons(searches: Sequence[Search], z: Sequence[Floats]) -> Comparisons:
+def comparisons(searches: Sequence[Search], z: Sequence[tuple[Floats, float]]) -> Comparisons:
     """Return the comparisons of searches; each case counts once among the mated and once among the unrelated ones.
 
     So the age in a reference says nothing of whether a comparison is mated, and the fit gives LRs given that age.
@@ -174,42 +191,63 @@ def comparisons(searches: Sequence[Search], z: Sequence[Floats]) -> Comparisons:
     for state in (mated, ~mated):
         _values, place, count = np.unique(case[state], return_inverse=True, return_counts=True)
         weight[state] = 1 / count[place.reshape(-1)] / len(count)
-    return Comparisons(np.concatenate(list(z)), age, gap, mated, weight)
+    grown = np.concatenate([np.full(len(values), share) for values, share in z])
+    return Comparisons(np.concatenate([values for values, _share in z]), age, gap, mated, weight, grown)
+
+
+def thinned(some: Comparisons, rng: np.random.Generator, unrelated: int) -> Comparisons:
+    """Return all mated and at most `unrelated` of the other comparisons, drawn by their weights: a faster fit."""
+    others = np.flatnonzero(~some.mated)
+    if len(others) <= unrelated:
+        return some
+    drawn = rng.choice(others, unrelated, p=some.weight[others] / some.weight[others].sum())
+    keep = np.r_[np.flatnonzero(some.mated), drawn]
+    weight = np.r_[some.weight[some.mated], np.full(unrelated, 1 / unrelated)]
+    return Comparisons(
+        some.z[keep], some.age[keep], some.gap[keep], some.mated[keep], weight, some.grown[keep]
+    )
 
 
 # ---------------------------------------------------------------- unrelated faces
 
 
-def fit_unrelated(
-    children: Faces, adults: Faces, deviation_weight: float, tail_freedom: float, photos: float
-) -> UnrelatedParameters:
+def fit_unrelated(children: Faces, adults: Faces, tail_freedom: float, photos: float) -> UnrelatedParameters:
     """Return how similar unrelated faces are, by the group of the reference's age.
 
-    A probe's levels are its mean similarities to each group of references of other people. A gallery of unknown ages is
-    half of the time like all children together and half of the time like the adults.
+    A probe's levels are its mean similarities to each group of references of other people: the age groups of `children`
+    (who have photos as adults, too), their photos up to 12 years together, and the photos of `adults`. How far the
+    grown photos of `children` and those of `adults` differ says how far another population may lie from both.
     """
     probes = children.age >= 5
-    child_cosine = children.vectors[probes] @ children.vectors.T
-    strangers = children.person[probes][:, None] != children.person[None, :]
-    group = age_group(children.age, children.age)
-    levels = np.full((int(probes.sum()), GROUPS), np.nan)
-    spread, weight = np.zeros(GROUPS), np.zeros(GROUPS)
-    for g in range(GROUPS - 1):
-        here = np.where(strangers & (group == g)[None, :], child_cosine, np.nan)
-        levels[:, g] = np.nanmean(here, axis=1)
-        residual = here - levels[:, g][:, None]
-        spread[g], weight[g] = np.nansum(residual**2), np.isfinite(residual).sum()
-    adult_cosine = children.vectors[probes] @ adults.vectors.T
-    adult_level = adult_cosine.mean(axis=1)
-    young = np.nanmean(levels[:, :3], axis=1)
-    spread[UNKNOWN_GROUP] = ((adult_cosine - adult_level[:, None]) ** 2).mean()
-    weight[UNKNOWN_GROUP] = 1
-    stacked = np.concatenate([np.c_[levels[:, :-1], young], np.c_[levels[:, :-1], adult_level]])
+    cosine = children.vectors[probes] @ np.concatenate([children.vectors, adults.vectors]).T
+    person = np.r_[children.person, adults.person]
+    group = np.r_[age_group(children.age, children.age), np.full(len(adults), PRIOR_GROUPS - 1)]
+    young = np.r_[children.age <= 12, np.zeros(len(adults), dtype=bool)]
+    strangers = children.person[probes][:, None] != person[None, :]
+    edges = ((0, 3), (3, 7), (7, 13))
+    child_ages = [
+        np.r_[(children.age >= low) & (children.age < high), np.zeros(len(adults), bool)]
+        for low, high in edges
+    ]
+    levels, spreads = np.empty((2, int(probes.sum()), PRIOR_GROUPS))
+    weights = np.empty(PRIOR_GROUPS)
+    for g in range(PRIOR_GROUPS):
+        member = young if g == UNKNOWN_GROUP else group == g
+        here = np.where(strangers & member, cosine, np.nan)
+        levels[:, g], spreads[:, g] = np.nanmean(here, axis=1), np.nanvar(here, axis=1)
+        parts = [spreads[:, g]]
+        if g in (0, UNKNOWN_GROUP):  # galleries differ in the ages of their children
+            parts = [np.nanvar(np.where(ages[None, :], here, np.nan), axis=1) for ages in child_ages]
+        between = np.concatenate(parts).var() / spreads[:, g].mean() ** 2
+        between -= 2 * len(parts) / len(np.unique(person[member]))
+        weights[g] = np.clip(2 / max(between, 1e-6), *DEVIATION_WEIGHTS)
+    elsewhere = (levels[:, UNKNOWN_GROUP - 1] - levels[:, -1]).mean() / 2
     return UnrelatedParameters(
-        mean=stacked.mean(axis=0),
-        covariance=np.cov(stacked.T) + np.eye(GROUPS) * 1e-6,
-        deviation=np.sqrt(spread / weight),
-        deviation_weight=deviation_weight,
+        mean=levels.mean(axis=0),
+        covariance=np.cov(levels.T) + elsewhere**2,
+        deviation=np.sqrt(spreads.mean(axis=0)),
+        deviation_weight=weights,
+        grown=GROWN,
         tail_freedom=tail_freedom,
         photos=photos,
     )
@@ -218,25 +256,37 @@ def fit_unrelated(
 # ---------------------------------------------------------------- likelihood ratios
 
 
-def fit_face(known: Comparisons, unknown: Sequence[Comparisons], start: FaceParameters) -> FaceParameters:
+@dataclass(frozen=True, eq=False)
+class Training:
+    """What the face's parameters are fitted on: comparisons of each kind, and how much each kind weighs."""
+
+    children: Comparisons
+    grown: Comparisons
+    unknown: tuple[Comparisons, ...]
+
+
+def fit_face(training: Training, start: FaceParameters) -> FaceParameters:
     """Return slopes and crossovers that minimise the mean Cllr of comparisons with known and with unknown ages and gaps.
 
-    Weighted logistic regression, with a weak normal prior on the terms of age and gap.
+    Weighted logistic regression, with a weak normal prior on all terms but the base.
     """
-    free = np.array([*start.log_slope[:3], *start.crossover[:3]])
+    free = np.array([*start.log_slope, *start.crossover])
+    half = len(start.log_slope)
+    terms = np.arange(len(free)) % half > 0
 
     def put(values: Floats) -> FaceParameters:
         return replace(
-            start, log_slope=(*map(float, values[:3]), 0.0), crossover=(*map(float, values[3:]), 0.0)
+            start, log_slope=tuple(map(float, values[:half])), crossover=tuple(map(float, values[half:]))
         )
 
     def cost(values: Floats) -> float:
-        face = put(values)
-        total = 0.4 * _cost(known, component(face, known.z, known.age, known.gap))
-        total += 0.3 * _cost(known, over_gaps(face, known.z, known.age))
-        for some in unknown:
-            total += 0.3 / len(unknown) * _cost(some, over_ages(face, some.z))
-        return total + 1e-3 * float((values[[1, 2, 4, 5]] ** 2).sum())
+        face, children, grown = put(values), training.children, training.grown
+        total = 0.3 * _cost(children, component(face, children.z, children.age, children.gap))
+        total += 0.3 * _cost(children, over_gaps(face, children.z, children.age))
+        total += 0.2 * _cost(grown, component(face, grown.z, grown.age, grown.gap))
+        for some in training.unknown:
+            total += 0.2 / len(training.unknown) * _cost(some, over_ages(face, some.z, some.grown))
+        return total + RIDGE * float((values[terms] ** 2).sum())
 
     return put(minimise(cost, free))
 
@@ -248,12 +298,14 @@ def over_gaps(face: FaceParameters, z: Floats, age: Floats) -> Floats:
     return log_mean(np.stack([component(face, z, age, np.full(len(z), gap)) for gap in gaps]), weights)
 
 
-def over_ages(face: FaceParameters, z: Floats) -> Floats:
-    """Return the natural log LR where nothing is known."""
+def over_ages(face: FaceParameters, z: Floats, grown: Floats) -> Floats:
+    """Return the natural log LR where nothing is known but how probable a grown face is."""
     weights = np.asarray(face.age_weights) / np.sum(face.age_weights)
-    return log_mean(
+    child = log_mean(
         np.stack([over_gaps(face, z, np.full(len(z), age)) for age in face.ages_when_unknown]), weights
     )
+    adult = over_gaps(face, z, np.full(len(z), OLDEST_YEARS))
+    return np.logaddexp(np.log1p(-grown) + child, np.log(grown) + adult)
 
 
 def _cost(some: Comparisons, log_lr: Floats) -> float:

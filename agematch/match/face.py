@@ -25,6 +25,8 @@ BASE_AGE_YEARS = 3.0
 BASE_GAP_YEARS = 12.0
 OLDEST_YEARS = 18.0
 """Ages above count as grown: faces change little per year from then on, and the fit has no more terms for it."""
+GROWING_YEARS = 13.0
+"""From here to `OLDEST_YEARS` a face becomes grown: evidence rises faster than the logarithm of the age says."""
 GAPS_YEARS = (3.0, 45.0)
 """Gaps outside count as the nearest of these; the fit has no pair beyond."""
 AGE_STEP_YEARS = 0.5
@@ -59,11 +61,12 @@ def conditions(
     age_high: Floats,
     gap_low: Floats,
     gap_high: Floats,
-    quality: float = 0.0,
+    grown: float,
 ) -> Conditions:
     """Return the conditions of comparisons from ranges of the reference's age and of the gap in years, nan where unknown.
 
-    A negative gap says that the probe is the younger photo.
+    A negative gap says that the probe is the younger photo. `grown` is the probability that an unknown age is a grown
+    person's.
     """
     age_low, age_high = _narrowed(
         np.clip(age_low, 0, OLDEST_YEARS), np.clip(age_high, 0, OLDEST_YEARS), NARROW_AGE_YEARS
@@ -75,9 +78,9 @@ def conditions(
     exact = (distinct[:, 0] == distinct[:, 1]) & (distinct[:, 2] == distinct[:, 3])
     exact &= (distinct != UNKNOWN).all(axis=1)
     curve = np.empty((len(distinct), len(Z)))
-    curve[exact] = component(face, Z[None, :], distinct[exact, 0:1], distinct[exact, 2:3], quality)
+    curve[exact] = component(face, Z[None, :], distinct[exact, 0:1], distinct[exact, 2:3])
     for i in np.flatnonzero(~exact):
-        curve[i] = _averaged_curve(face, distinct[i], quality)
+        curve[i] = _averaged_curve(face, distinct[i], grown)
     return Conditions(row.reshape(-1).astype(np.int64), curve)
 
 
@@ -91,7 +94,7 @@ def component(
             np.ones_like(younger),
             np.log1p(younger) - np.log1p(BASE_AGE_YEARS),
             np.log(np.clip(np.abs(gap_years), *GAPS_YEARS) / BASE_GAP_YEARS),
-            np.full_like(younger, quality),
+            np.clip((younger - GROWING_YEARS) / (OLDEST_YEARS - GROWING_YEARS), 0, 1),
         ]
     )
     slope = np.exp(np.tensordot(np.asarray(face.log_slope), terms, axes=1))
@@ -100,12 +103,18 @@ def component(
     return result
 
 
-def _averaged_curve(face: FaceParameters, key: Floats, quality: float) -> Floats:
-    ages, age_weights = _possible(key[:2], face.ages_when_unknown, face.age_weights)
+def _averaged_curve(face: FaceParameters, key: Floats, grown: float) -> Floats:
+    ages, age_weights = _possible(key[:2], *ages_when_unknown(face, grown))
     gaps, gap_weights = _possible(key[2:], face.gaps_when_unknown, face.gap_weights)
     weights = np.outer(age_weights, gap_weights).ravel()
     age, gap = (grid.ravel()[:, None] for grid in np.meshgrid(ages, gaps, indexing="ij"))
-    return log_mean(component(face, Z[None, :], age, gap, quality), weights)
+    return log_mean(component(face, Z[None, :], age, gap), weights)
+
+
+def ages_when_unknown(face: FaceParameters, grown: float) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the ages over which an unknown one is averaged, and their weights, which sum to 1."""
+    share = (1 - grown) / sum(face.age_weights)
+    return (*face.ages_when_unknown, OLDEST_YEARS), (*(weight * share for weight in face.age_weights), grown)
 
 
 def _possible(

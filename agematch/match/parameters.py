@@ -25,8 +25,9 @@ SCHEMA = "agematch.score/1"
 class FaceParameters:
     """How a standardised similarity z becomes a natural log likelihood ratio, slope * (z - crossover).
 
-    `log_slope` and `crossover` are each (at the base, per log year of age, per log gap, per unit of probe quality);
-    `match/face.py` says of what. `photos` is what a case with n photos loses, times log n.
+    `log_slope` and `crossover` are each (at the base, per log year of age, per log gap, for a grown face), as
+    `match/face.py` says. `photos` is what a case with n photos loses, times log n. `ages_when_unknown` are those of
+    children; the probability of a grown face comes from the search.
     """
 
     log_slope: tuple[float, ...]
@@ -43,14 +44,16 @@ class UnrelatedParameters:
     """How similar unrelated faces are before this search has shown anything, for each group of reference ages.
 
     `mean` (groups,) and `covariance` (groups, groups) describe a probe's levels; `deviation` (groups,) is the spread of
-    single comparisons around the level; `deviation_weight` is how many comparisons that prior is worth; `tail_freedom`
-    are the degrees of freedom of the tail; a case with n photos has n ** `photos` independent chances.
+    single comparisons around the level and `deviation_weight` (groups,) how many comparisons that prior is worth; `grown`
+    is how probable it is, before a search, that photos of unknown age show grown people; `tail_freedom` are the degrees
+    of freedom of the tail; a case with n photos has n ** `photos` independent chances.
     """
 
     mean: Floats
     covariance: Floats
     deviation: Floats
-    deviation_weight: float
+    deviation_weight: Floats
+    grown: float
     tail_freedom: float
     photos: float
 
@@ -167,7 +170,8 @@ def parse_parameters(table: Mapping[str, Any], digest: str) -> ScoreParameters:
             mean=np.array(unrelated["mean"], dtype=np.float64),
             covariance=np.array(unrelated["covariance"], dtype=np.float64),
             deviation=np.array(unrelated["deviation"], dtype=np.float64),
-            deviation_weight=float(unrelated["deviation_weight"]),
+            deviation_weight=np.array(unrelated["deviation_weight"], dtype=np.float64),
+            grown=float(unrelated["grown"]),
             tail_freedom=float(unrelated["tail_freedom"]),
             photos=float(unrelated["photos"]),
         ),

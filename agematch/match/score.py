@@ -12,15 +12,25 @@ from agematch.match.face import LN10, Conditions, conditions
 from agematch.match.fusion import FaceSpace
 from agematch.match.inputs import GalleryTable, Hits, Ints, ProbeQuery
 from agematch.match.parameters import Measured, ScoreParameters, UnrelatedParameters
-from agematch.match.unrelated import GROUPS, Level, Tail, age_group, level, student_tail
+from agematch.match.unrelated import (
+    PRIOR_GROUPS,
+    Level,
+    Tail,
+    age_group,
+    at_unknown_age,
+    grown_share,
+    level,
+    student_tail,
+)
 
 Floats = NDArray[np.float64]
 
 VAGUE = UnrelatedParameters(
-    mean=np.full(GROUPS, 0.3),
-    covariance=np.full((GROUPS, GROUPS), 0.25) + np.eye(GROUPS) * 0.01,
-    deviation=np.full(GROUPS, 0.1),
-    deviation_weight=2.0,
+    mean=np.full(PRIOR_GROUPS, 0.3),
+    covariance=np.full((PRIOR_GROUPS, PRIOR_GROUPS), 0.25) + np.eye(PRIOR_GROUPS) * 0.01,
+    deviation=np.full(PRIOR_GROUPS, 0.1),
+    deviation_weight=np.full(PRIOR_GROUPS, 2.0),
+    grown=0.5,
     tail_freedom=10.0,
     photos=1.0,
 )
@@ -54,7 +64,8 @@ class Scores:
 
     `case` and `best` are rows of the gallery's tables: the case, and its reference that carried the score. `score` is the
     sum of the parts, `log10_lr` the same within the bounds of what was measured; `measured` says on what, `unmeasured`
-    that there was no data. `level` is that of the unrelated faces in this search.
+    that there was no data. `level` is that of the unrelated faces in this search, `grown` the probability
+    that its photos of unknown age show grown people.
     """
 
     case: Ints
@@ -74,6 +85,7 @@ class Scores:
     before_birth: NDArray[np.bool_]
     unmeasured: NDArray[np.bool_]
     level: Level
+    grown: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,22 +97,26 @@ class _Compared:
     similarity: Floats
     group: Ints
     known: facts.Ages
+    grown: float
     conditions: Conditions
 
 
 def score(query: ProbeQuery, gallery: GalleryTable, hits: Hits, by: Scorer) -> Scores:
     """Score every case among the hits by its best photo, and count what chance would bring."""
-    compared = _compare(query, gallery, hits.rows, hits.similarity, by)
-    weight = _one_per_case(compared.case)
     drawn = np.ones(len(hits.rows), dtype=bool) if hits.drawn is None else hits.drawn
-    found = level(
-        by.unrelated,
-        compared.similarity[drawn],
-        compared.group[drawn],
-        weight[drawn],
-        replace(compared.conditions, row=compared.conditions.row[drawn]).log_lr,
-    )
-    scored = _best_of_cases(query, gallery, compared, found, by)
+    known = facts.ages(query, gallery, hits.rows)
+    group = age_group(known.age_low, known.age_high)
+    weight = _one_per_case(gallery.references.case[hits.rows])
+    shown = hits.similarity[drawn], group[drawn], weight[drawn]
+    grown = grown_share(by.unrelated, *shown)
+    compared = _compare(gallery, hits.rows, hits.similarity, known, grown, by)
+    mate_log_lr = replace(compared.conditions, row=compared.conditions.row[drawn]).log_lr
+    found = level(at_unknown_age(by.unrelated, grown), *shown, mate_log_lr)
+    if hits.complete:
+        z = found.standardise_own(compared.similarity, compared.group, compared.case, weight)
+    else:
+        z = found.standardise(compared.similarity, compared.group)
+    scored = _best_of_cases(query, gallery, compared, z, found, by)
     expected = _chance(gallery, compared, drawn, scored, found, by)
     return replace(scored, expected_by_chance=expected)
 
@@ -118,21 +134,23 @@ def score_ceiling(
     rows = np.flatnonzero(unseen).astype(np.int64)
     if not len(rows):
         return -np.inf
-    compared = _compare(query, gallery, rows, np.full(len(rows), similarity), by)
-    return float(_best_of_cases(query, gallery, compared, scored.level, by).score.max())
+    known = facts.ages(query, gallery, rows)
+    compared = _compare(gallery, rows, np.full(len(rows), similarity), known, scored.grown, by)
+    z = scored.level.standardise(compared.similarity, compared.group)
+    return float(_best_of_cases(query, gallery, compared, z, scored.level, by).score.max())
 
 
 def _compare(
-    query: ProbeQuery, gallery: GalleryTable, rows: Ints, similarity: Floats, by: Scorer
+    gallery: GalleryTable, rows: Ints, similarity: Floats, known: facts.Ages, grown: float, by: Scorer
 ) -> _Compared:
-    known = facts.ages(query, gallery, rows)
     return _Compared(
         rows,
         gallery.references.case[rows],
         similarity,
         age_group(known.age_low, known.age_high),
         known,
-        conditions(by.parameters.face, known.age_low, known.age_high, known.gap_low, known.gap_high),
+        grown,
+        conditions(by.parameters.face, known.age_low, known.age_high, known.gap_low, known.gap_high, grown),
     )
 
 
@@ -143,9 +161,8 @@ def _one_per_case(case: Ints) -> Floats:
 
 
 def _best_of_cases(
-    query: ProbeQuery, gallery: GalleryTable, compared: _Compared, found: Level, by: Scorer
+    query: ProbeQuery, gallery: GalleryTable, compared: _Compared, z: Floats, found: Level, by: Scorer
 ) -> Scores:
-    z = found.standardise(compared.similarity, compared.group)
     photos = gallery.references_of_case[compared.case]
     face = (compared.conditions.log_lr(z) - by.parameters.face.photos * np.log(photos)) / LN10
     order = np.lexsort((compared.rows, -face, compared.case))  # rows are in order of face_id
@@ -174,6 +191,7 @@ def _best_of_cases(
         before_birth=known.before_birth[case],
         unmeasured=highest == 0,
         level=found,
+        grown=compared.grown,
     )
 
 

@@ -10,7 +10,7 @@ does not raise the level it is judged by. With three cases the prior decides; wi
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,24 +20,57 @@ from agematch.match.parameters import UnrelatedParameters
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-AGE_GROUPS_YEARS = (3.0, 7.0, 13.0, 18.0)
-"""Groups of reference ages: below 3, 3 to 6, 7 to 12, 13 to 17, grown, and last those of unknown age."""
+AGE_GROUPS_YEARS = (13.0, 18.0)
+"""Groups of reference ages: children, 13 to 17, grown, and last those of unknown age. Finer groups of children made
+ranks worse on people left out."""
 GROUPS = len(AGE_GROUPS_YEARS) + 2
 UNKNOWN_GROUP = GROUPS - 1
+PRIOR_GROUPS = GROUPS + 1
+"""The prior has two last groups: photos of unknown age that are of children, and those that are of grown people."""
 MATES_EXPECTED = 0.5
 ROUNDS = 5
 
 
 @dataclass(frozen=True, eq=False)
 class Level:
-    """Where unrelated faces lie in one search: `mean` and `deviation` of their similarities, each (groups,)."""
+    """Where unrelated faces lie in one search, by group of reference ages, each (groups,).
+
+    `mean` and `deviation` are those of similarities; `doubt` is the variance of `mean`; `gain` is how far `mean` moves
+    with the mean of what was seen of the group, `count` how many cases that is, `seen` how many
+    comparisons `deviation` rests on.
+    """
 
     mean: Floats
     deviation: Floats
+    doubt: Floats
+    gain: Floats
+    count: Floats
+    seen: Floats
 
     def standardise(self, similarity: Floats, group: Ints) -> Floats:
-        """Return z, the similarities in deviations above the level of their group, (n,)."""
-        z: Floats = (similarity - self.mean[group]) / self.deviation[group]
+        """Return z (n,): similarities that took no part in the estimate, in deviations above the level of their group."""
+        spread = np.sqrt(self.deviation**2 + self.doubt)
+        z: Floats = (similarity - self.mean[group]) / spread[group]
+        return z
+
+    def standardise_own(self, similarity: Floats, group: Ints, case: Ints, weight: Floats) -> Floats:
+        """Return z (n,) of similarities that took part, each by the level that the other cases alone would give.
+
+        Leaving one case out of a linear estimate needs no second estimate: its leverage tells (externally studentised
+        residuals, Cook and Weisberg 1982, section 2.2).
+        """
+        residual = similarity - self.mean[group]
+        _keys, place = np.unique(case * GROUPS + group, return_inverse=True)
+        place = place.reshape(-1)
+        share = np.bincount(place, weight)
+        middle = (np.bincount(place, weight * residual) / share)[place]
+        leverage = np.minimum(self.gain[group] * share[place] / np.maximum(self.count[group], 1e-12), 0.9)
+        left_out = residual + leverage / (1 - leverage) * middle
+        own_square = weight * residual**2 / (1 - leverage)
+        rest = np.maximum(self.seen[group] - weight, 1.0)
+        variance = np.maximum(self.seen[group] * self.deviation[group] ** 2 - own_square, 0) / rest
+        variance = np.maximum(variance, 0.25 * self.deviation[group] ** 2)
+        z: Floats = left_out * np.sqrt((1 - leverage) / variance)
         return z
 
 
@@ -46,6 +79,40 @@ def age_group(age_low: Floats, age_high: Floats) -> Ints:
     middle = (age_low + age_high) / 2
     group = np.searchsorted(np.asarray(AGE_GROUPS_YEARS), middle, side="right")
     return np.where(np.isnan(middle), UNKNOWN_GROUP, group).astype(np.int64)
+
+
+def grown_share(prior: UnrelatedParameters, similarity: Floats, group: Ints, weight: Floats) -> float:
+    """Return the probability that the photos of unknown age show grown people, from their level in this search.
+
+    Unrelated grown people are less alike than unrelated children, and differ more from one another.
+
+    Args:
+        prior: of `PRIOR_GROUPS` groups; the other arguments as for `level`.
+    """
+    count, middle, square = _robust_start(similarity, group, weight)
+    if not count[UNKNOWN_GROUP]:
+        return prior.grown
+    log_odds = np.log(prior.grown / (1 - prior.grown))
+    log_odds += _log_evidence(at_unknown_age(prior, 1.0), count, middle, square)
+    log_odds -= _log_evidence(at_unknown_age(prior, 0.0), count, middle, square)
+    return float(1 / (1 + np.exp(-np.clip(log_odds, -30, 30))))
+
+
+def at_unknown_age(prior: UnrelatedParameters, grown: float) -> UnrelatedParameters:
+    """Return the prior with one group of unknown age, in which `grown` is the probability that it shows grown people."""
+    take = np.eye(GROUPS, PRIOR_GROUPS)
+    take[UNKNOWN_GROUP, UNKNOWN_GROUP:] = 1 - grown, grown
+    covariance = take @ prior.covariance @ take.T
+    child, adult = prior.mean[UNKNOWN_GROUP:]
+    within = take[UNKNOWN_GROUP, UNKNOWN_GROUP:] @ np.diag(prior.covariance)[UNKNOWN_GROUP:]
+    covariance[UNKNOWN_GROUP, UNKNOWN_GROUP] = within + grown * (1 - grown) * (child - adult) ** 2
+    return replace(
+        prior,
+        mean=take @ prior.mean,
+        covariance=covariance,
+        deviation=np.sqrt(take @ prior.deviation**2),
+        deviation_weight=take @ prior.deviation_weight,
+    )
 
 
 def level(
@@ -61,6 +128,7 @@ def level(
     probability that each comparison is mated (expectation and maximisation).
 
     Args:
+        prior: of `GROUPS` groups, as `at_unknown_age` gives it.
         similarity: (n,) cosines; `group`: (n,) their groups; `weight`: (n,) one over the number of photos of the case.
         mate_log_lr: from z (n,) to the natural log LR of each comparison, (n,).
     """
@@ -90,16 +158,30 @@ def _robust_start(similarity: Floats, group: Ints, weight: Floats) -> tuple[Floa
 
 def _posterior(prior: UnrelatedParameters, count: Floats, mean: Floats, square: Floats) -> Level:
     """Return the level after group means of `count` comparisons with sums of squares `square` around them."""
-    variance = (prior.deviation_weight * prior.deviation**2 + square) / (prior.deviation_weight + count)
-    seen = count > 1e-6
-    if not seen.any():
-        return Level(prior.mean, np.sqrt(variance + np.diag(prior.covariance)))
-    shared = prior.covariance[:, seen]
-    inner = prior.covariance[np.ix_(seen, seen)] + np.diag(variance[seen] / count[seen])
-    gain = np.linalg.solve(inner, shared.T).T
-    posterior = prior.mean + gain @ (mean[seen] - prior.mean[seen])
-    doubt = np.diag(prior.covariance) - np.einsum("ij,ij->i", gain, shared)
-    return Level(posterior, np.sqrt(variance + np.maximum(doubt, 0)))
+    seen = prior.deviation_weight + count
+    variance = (prior.deviation_weight * prior.deviation**2 + square) / seen
+    some = count > 1e-6
+    gain = np.zeros((GROUPS, GROUPS))
+    if some.any():
+        inner = prior.covariance[np.ix_(some, some)] + np.diag(variance[some] / count[some])
+        gain[:, some] = np.linalg.solve(inner, prior.covariance[:, some].T).T
+    posterior = prior.mean + gain @ np.where(some, mean - prior.mean, 0.0)
+    doubt = np.diag(prior.covariance) - np.einsum("ij,ij->i", gain, prior.covariance)
+    return Level(posterior, np.sqrt(variance), np.maximum(doubt, 0), np.diag(gain).copy(), count, seen)
+
+
+def _log_evidence(prior: UnrelatedParameters, count: Floats, mean: Floats, square: Floats) -> float:
+    """Return the log probability of group means and spreads, up to a constant."""
+    some = count > 1e-6
+    inner = prior.covariance[np.ix_(some, some)] + np.diag(prior.deviation[some] ** 2 / count[some])
+    error = mean[some] - prior.mean[some]
+    total = -0.5 * float(error @ np.linalg.solve(inner, error) + np.linalg.slogdet(inner)[1])
+    several = count > 2
+    if several.any():  # log variances are nearly normal
+        ratio = np.log(square[several] / count[several] / prior.deviation[several] ** 2 + 1e-9)
+        spread = 2 / count[several] + 2 / prior.deviation_weight[several]
+        total -= 0.5 * float((ratio**2 / spread + np.log(spread)).sum())
+    return total
 
 
 # ---------------------------------------------------------------- the tail

@@ -29,7 +29,7 @@ def _cell(text: str) -> str:
     return words.printable(" ".join(text.split()))
 
 
-def _table(
+def table(
     title: str,
     columns: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -101,7 +101,7 @@ def candidate_table(found: CandidateList) -> Table:
     title = _("Sighting {sighting}, {photo}, face {number}").format(
         sighting=found.sighting_id, photo=found.photo, number=face
     )
-    return _table(
+    return table(
         title,
         columns,
         [_row(c, parts, scale) for c in found.candidates],
@@ -116,7 +116,7 @@ def failure_table(lists: Sequence[CandidateList], failures: Sequence[FailedItem]
         (item, said.words + (f": {detail}" if detail else ""), said.advice)
         for item, said, detail in failed_rows(lists, failures)
     ]
-    return _table(_("What could not be searched"), (_("Photo or row"), _("Why"), _("What helps")), rows)
+    return table(_("What could not be searched"), (_("Photo or row"), _("Why"), _("What helps")), rows)
 
 
 def ledger_table(uploads: int, states: Mapping[UploadState, int]) -> Table:
@@ -125,4 +125,4 @@ def ledger_table(uploads: int, states: Mapping[UploadState, int]) -> Table:
     rows.append((_("Uploads"), f"{uploads:,}"))
     difference = uploads - sum(states.values())
     notes = [codes.unaccounted_words(difference)] if difference else []
-    return _table(_("What became of every upload"), (_("State"), _("Number")), rows, notes, right=(1,))
+    return table(_("What became of every upload"), (_("State"), _("Number")), rows, notes, right=(1,))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from agematch.vision import align
 from agematch.vision.settings import VisionSettings
 
 Pixels = NDArray[np.uint8]
@@ -23,6 +24,10 @@ INSIDE = 0.6  # share of the smaller box: a nose found as a face inside a face
 TURNS = (90, 270, 180)  # clockwise degrees; scans lie on their sides more often than on their heads
 HOG_LONG_SIDE_PX = 800  # dlib's detector needs faces of 80 px
 HOG_MIN_SCORE = 0.0
+CLOSE_UP_PX = 320
+CLOSE_UP_EYES_PX = 100.0
+# ArcFace's template, enlarged to that eye distance and put into the middle of the close-up.
+CLOSE_UP: Points = (align.ARCFACE_112 - align.ARCFACE_112.mean(0)) * (CLOSE_UP_EYES_PX / 35.24) + CLOSE_UP_PX / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,12 +56,30 @@ class Detector:
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Return the faces of an upright (height, width, 3) RGB picture, in no order that means anything."""
         bgr = np.ascontiguousarray(rgb[:, :, ::-1])
+        return [self._second_look(bgr, face) for face in self._first_look(bgr)] or (
+            self._hog.detect(rgb) if self._hog else []
+        )
+
+    def _first_look(self, bgr: Pixels) -> list[Detection]:
         if found := self._scales(bgr):
             return found
         for degrees in TURNS:
             if found := self._scales(_turned(bgr, degrees)):
                 return [_turned_back(face, degrees, bgr.shape[1], bgr.shape[0]) for face in found]
-        return self._hog.detect(rgb) if self._hog else []
+        return []
+
+    def _second_look(self, bgr: Pixels, face: Detection) -> Detection:
+        """Look again at a face that stands upright and has always the same size, and take the mean of both landmarks."""
+        upright = align.chip(bgr, face.landmarks, CLOSE_UP, CLOSE_UP_PX)
+        self._network.setInputSize((CLOSE_UP_PX, CLOSE_UP_PX))
+        _, rows = self._network.detect(upright)
+        if rows is None:
+            return face
+        seen = rows[np.argmax(rows[:, 14])].astype(np.float64)[4:14].reshape(5, 2)
+        if np.abs(seen - CLOSE_UP).max() > CLOSE_UP_EYES_PX / 2:
+            return face
+        back = align.inverse(align.similarity(face.landmarks, CLOSE_UP))
+        return replace(face, landmarks=(face.landmarks + align.moved(seen, back)) / 2)
 
     def _scales(self, bgr: Pixels) -> list[Detection]:
         height, width = bgr.shape[:2]
