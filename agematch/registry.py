@@ -258,6 +258,15 @@ class Registry:
             )
         return [found for lists in self.search_saved([saved.uid], top=top) for found in lists]
 
+    def read_sightings(self, path: str | Path) -> list[SearchItem | Refused]:
+        """Read a sightings.csv; rows that cannot be used come back as refusals in their place."""
+        return manifests.search_items_of_table(Path(path))
+
+    def unresolved_sightings(self) -> list[str]:
+        """Return the uids of the saved sightings that are not resolved, oldest first."""
+        with self._store.view(self._context) as tx:
+            return sightings.uids(tx, SightingState.UNRESOLVED)
+
     def search_saved(
         self, uids: Iterable[str], *, top: int | None = None
     ) -> Iterator[tuple[CandidateList, ...]]:

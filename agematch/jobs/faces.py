@@ -8,8 +8,7 @@ from pathlib import Path
 from agematch.config import Settings
 from agematch.jobs.files import read_photo
 from agematch.records import Face, Failure
-from agematch.vision import image, weights
-from agematch.vision.detect import Detector
+from agematch.vision import pictures, weights
 from agematch.vision.settings import VisionSettings
 
 
@@ -29,7 +28,7 @@ def look(path: Path, settings: Settings, *, picture: bool) -> Seen:
         return Seen((), data)
     folder = weights.models_dir(Path(settings.models_dir) if settings.models_dir else None)
     vision = VisionSettings(max_pixels=settings.max_megapixels * 1_000_000)
-    found = find_faces(data, folder, vision)
+    found = pictures.find_faces(data, folder, vision)
     if isinstance(found, Failure):
         return Seen((), found)
     return Seen(found.faces, picture=pictures.annotated(found.photo, found.faces) if picture else b"")

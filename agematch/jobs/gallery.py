@@ -11,7 +11,7 @@ from agematch.intake import dates
 from agematch.jobs.progress import Listener, Progress, nobody
 from agematch.match.fusion import FaceSpace
 from agematch.match.inputs import CaseFacts, GalleryTable, ReferenceFacts, gallery_table
-from agematch.records import Case, Context, DateRange, Photo
+from agematch.records import Case, Context, Photo
 from agematch.store import cases, faces, photos
 from agematch.store.db import Store, Tx
 from agematch.store.index import GalleryIndex, SyncReport
@@ -66,7 +66,7 @@ def _table(tx: Tx, ids: NDArray[np.int64]) -> GalleryTable:
     found = faces.get_many(tx, list(rows))
     return gallery_table(
         (
-            CaseFacts(uid, one.case.case_id, one.case.sex, birth_range(one.case))
+            CaseFacts(uid, one.case.case_id, one.case.sex, dates.birth_range(one.case))
             for uid, one in stored_cases.items()
         ),
         (
@@ -80,11 +80,6 @@ def _table(tx: Tx, ids: NDArray[np.int64]) -> GalleryTable:
             for row in rows.values()
         ),
     )
-
-
-def birth_range(case: Case) -> DateRange | None:
-    """Return the days on which the child may have been born, None where no birth date was given."""
-    return dates.date_range(case.birth_date, case.birth_calendar) if case.birth_date else None
 
 
 def _reference(

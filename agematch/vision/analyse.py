@@ -47,16 +47,19 @@ class Analyser:
         photo = decode(data, self._settings)
         if isinstance(photo, Failure):
             return Analysis(0, 0, "", "", (), photo)
-        detections = self._detector.detect(photo.rgb)
-        faces = _faces(photo, detections)
+        faces = self.faces(photo)
         if not faces:
-            return _analysis(photo, (), _no_face())
+            return _analysis(photo, (), no_face())
         chosen = choose(faces, wanted)
         if isinstance(chosen, Failure):
             return _analysis(photo, tuple(AnalysedFace(face) for face in faces), chosen)
         templates = self._templates(photo, chosen)
         analysed = tuple(AnalysedFace(face, templates.get(face.number, ())) for face in faces)
-        return _analysis(photo, analysed, None if any(templates.values()) else _no_face())
+        return _analysis(photo, analysed, None if any(templates.values()) else no_face())
+
+    def faces(self, photo: Decoded) -> tuple[Face, ...]:
+        """Return the faces of a decoded photo, numbered from left to right."""
+        return _faces(photo, self._detector.detect(photo.rgb))
 
     def _templates(self, photo: Decoded, faces: Sequence[Face]) -> dict[int, tuple[Template, ...]]:
         """Return each face's templates by its number; none where a network gave nothing usable."""
@@ -104,7 +107,8 @@ def _analysis(photo: Decoded, faces: tuple[AnalysedFace, ...], failure: Failure 
     return Analysis(photo.width, photo.height, photo.format, photo.exif_taken_on, faces, failure)
 
 
-def _no_face() -> Failure:
+def no_face() -> Failure:
+    """Return the failure of a photo in which nothing was found."""
     return Failure(
         FailureReason.NO_FACE,
         _("no face was found"),
