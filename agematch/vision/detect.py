@@ -24,6 +24,12 @@ INSIDE = 0.6  # share of the smaller box: a nose found as a face inside a face
 TURNS = (90, 270, 180)  # clockwise degrees; scans lie on their sides more often than on their heads
 HOG_LONG_SIDE_PX = 800  # dlib's detector needs faces of 80 px
 HOG_MIN_SCORE = 0.0
+SMALLEST_PX = 8
+# Of 85 FG-NET photos, 95 % of the upright faces are surer than 0.92 and 99 % of those turned by 90 degrees or more are
+# below 0.91; turned upright, 95 % of them reach 0.90 again.
+SURE = 0.92
+TURN_GAIN = 0.02
+TURN_PX = 160
 CLOSE_UP_PX = 320
 CLOSE_UP_EYES_PX = 100.0
 # ArcFace's template, enlarged to that eye distance and put into the middle of the close-up.
@@ -56,26 +62,58 @@ class Detector:
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Return the faces of an upright (height, width, 3) RGB picture, in no order that means anything."""
         bgr = np.ascontiguousarray(rgb[:, :, ::-1])
-        return [self._second_look(bgr, face) for face in self._first_look(bgr)] or (
-            self._hog.detect(rgb) if self._hog else []
-        )
+        faces = [self._upright(bgr, face) for face in self._scales(bgr)]
+        if degrees := _lies_turned(faces):
+            faces = self._scales_turned(bgr, degrees) or faces
+        if not faces:
+            faces = max((self._scales_turned(bgr, degrees) for degrees in TURNS), key=_surest)
+        if not faces and self._hog:
+            faces = self._hog.detect(rgb)
+        return [_named(self._second_look(bgr, face)) for face in faces]
 
-    def _first_look(self, bgr: Pixels) -> list[Detection]:
-        if found := self._scales(bgr):
-            return found
-        for degrees in TURNS:
-            if found := self._scales(_turned(bgr, degrees)):
-                return [_turned_back(face, degrees, bgr.shape[1], bgr.shape[0]) for face in found]
-        return []
+    def detect_within(self, rgb: Pixels, box: tuple[float, float, float, float]) -> list[Detection]:
+        """Return the faces of the part of the picture round a box that a person has drawn."""
+        x, y, width, height = box
+        margin = max(width, height) * 0.5
+        x0, y0 = max(int(x - margin), 0), max(int(y - margin), 0)
+        part = rgb[y0 : int(y + height + margin), x0 : int(x + width + margin)]
+        if min(part.shape[:2]) < SMALLEST_PX:
+            return []
+        return [_shifted(face, x0, y0) for face in self.detect(part)]
+
+    def _scales_turned(self, bgr: Pixels, degrees: int) -> list[Detection]:
+        turned = np.ascontiguousarray(np.rot90(bgr, -degrees // 90))
+        return [_turned_back(face, degrees, bgr.shape[1], bgr.shape[0]) for face in self._scales(turned)]
+
+    def _upright(self, bgr: Pixels, face: Detection) -> Detection:
+        """Where a face is doubtful, look at it turned in eight ways, and take the landmarks of the surest.
+
+        YuNet also finds faces that lie on their side or stand on their head, but puts upright landmarks on them.
+        """
+        if face.confidence >= SURE:
+            return face
+        x, y, width, height = face.box
+        centre = (x + width / 2, y + height / 2)
+        straight, best = 0.0, face
+        for degrees in range(0, 360, 45):
+            matrix = cv2.getRotationMatrix2D(centre, degrees, TURN_PX / (2 * max(width, height)))
+            matrix[:, 2] += TURN_PX / 2 - np.array(centre)
+            rows = self._rows(cv2.warpAffine(bgr, matrix, (TURN_PX, TURN_PX), flags=cv2.INTER_LINEAR))
+            if not len(rows):
+                continue
+            row = rows[np.argmax(rows[:, 14])]
+            straight = straight or float(row[14]) * (degrees == 0)
+            if row[14] > max(best.confidence, straight + TURN_GAIN):
+                landmarks = align.moved(row[4:14].reshape(5, 2), align.inverse(matrix))
+                best = replace(face, landmarks=landmarks, confidence=float(row[14]))
+        return best
 
     def _second_look(self, bgr: Pixels, face: Detection) -> Detection:
-        """Look again at a face that stands upright and has always the same size, and take the mean of both landmarks."""
-        upright = align.chip(bgr, face.landmarks, CLOSE_UP, CLOSE_UP_PX)
-        self._network.setInputSize((CLOSE_UP_PX, CLOSE_UP_PX))
-        _, rows = self._network.detect(upright)
-        if rows is None:
+        """Look again at a face that stands upright and has always the same size; return the mean of both landmarks."""
+        rows = self._rows(align.chip(bgr, face.landmarks, CLOSE_UP, CLOSE_UP_PX))
+        if not len(rows):
             return face
-        seen = rows[np.argmax(rows[:, 14])].astype(np.float64)[4:14].reshape(5, 2)
+        seen = rows[np.argmax(rows[:, 14]), 4:14].reshape(5, 2)
         if np.abs(seen - CLOSE_UP).max() > CLOSE_UP_EYES_PX / 2:
             return face
         back = align.inverse(align.similarity(face.landmarks, CLOSE_UP))
@@ -96,13 +134,18 @@ class Detector:
         height, width = bgr.shape[:2]
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         copy = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        self._network.setInputSize(size)
-        _, rows = self._network.detect(copy)
+        rows = self._rows(copy)
+        rows[:, 0:14:2] *= width / size[0]
+        rows[:, 1:14:2] *= height / size[1]
+        return rows
+
+    def _rows(self, bgr: Pixels) -> Points:
+        """Return (n, 15): box, landmarks and confidence of what YuNet finds in a picture as it is."""
+        self._network.setInputSize((bgr.shape[1], bgr.shape[0]))
+        _, rows = self._network.detect(bgr)
         if rows is None:
             return np.zeros((0, 15))
         rows = rows.astype(np.float64)
-        rows[:, 0:14:2] *= width / size[0]
-        rows[:, 1:14:2] *= height / size[1]
         return rows[np.isfinite(rows).all(1)]
 
 
@@ -161,8 +204,27 @@ def _overlap(box: Points, boxes: Points) -> tuple[NDArray[np.bool_], NDArray[np.
     return common > SAME_FACE_IOU * (areas + area - common), common > INSIDE * np.minimum(areas, area)
 
 
-def _turned(bgr: Pixels, degrees: int) -> Pixels:
-    return np.ascontiguousarray(np.rot90(bgr, -degrees // 90))
+def _surest(faces: list[Detection]) -> float:
+    return max((face.confidence for face in faces), default=0.0)
+
+
+def _lies_turned(faces: list[Detection]) -> int:
+    """Return the clockwise degrees by which the picture must be turned for its largest faces to stand upright."""
+    largest = sorted(faces, key=lambda face: -face.box[2] * face.box[3])[:5]
+    turns = [_named(face).rotation for face in largest]
+    return max(sorted(set(turns)), key=turns.count) if turns else 0
+
+
+def _named(face: Detection) -> Detection:
+    """Set `rotation` by the line between the eyes, to the nearest quarter turn."""
+    right, left = face.landmarks[:2]
+    tilt = float(np.degrees(np.arctan2(left[1] - right[1], left[0] - right[0])))
+    return replace(face, rotation=round(-tilt / 90) * 90 % 360)
+
+
+def _shifted(face: Detection, x: float, y: float) -> Detection:
+    box = (face.box[0] + x, face.box[1] + y, face.box[2], face.box[3])
+    return replace(face, box=box, landmarks=face.landmarks + (x, y))
 
 
 def _turned_back(face: Detection, degrees: int, width: int, height: int) -> Detection:
