@@ -12,14 +12,14 @@ class VisionSettings:
     Attributes:
         max_pixels: photographs with more pixels, by their header, are refused before they are decoded.
         decoded_long_side_px: photographs are decoded to the smallest size whose long side is not below this.
-        detection_long_sides_px: long sides of the copies in which faces are looked for; a photo is enlarged at
-            most twice, and sizes beyond that are left out.
+        detection_long_sides_px: long sides of the copies in which faces are looked for; those that would enlarge
+            the photo by more than a third are left out, the first excepted.
         min_confidence: the detector's confidence, 0 to 1, below which a detection is no face.
         embedders: ids of the embedders to run; empty means those that the manifest marks as default.
     """
 
     max_pixels: int = 100_000_000
     decoded_long_side_px: int = 1600
-    detection_long_sides_px: tuple[int, ...] = (320, 640, 1280)
+    detection_long_sides_px: tuple[int, ...] = (160, 320, 640, 1280)
     min_confidence: float = 0.6
     embedders: tuple[str, ...] = ()
