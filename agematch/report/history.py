@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from typing import Any
 
 from agematch.i18n import _
@@ -15,8 +15,8 @@ Version = tuple[int, Case, CaseState, str, str, str]
 
 
 def _facts(case: Case, state: CaseState) -> dict[str, str]:
-    facts = {name: value for name, value in asdict(case).items() if name not in ("case_id", "extra")}
-    return {"state": state, **{name: str(value) for name, value in facts.items()}, **case.extra}
+    names = [field.name for field in fields(case) if field.name not in ("case_id", "extra")]
+    return {"state": state, **{name: str(getattr(case, name)) for name in names}, **case.extra}
 
 
 def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:

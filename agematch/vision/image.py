@@ -113,6 +113,7 @@ def decode(data: bytes, settings: VisionSettings) -> Decoded | Failure:
 
 def _formats() -> tuple[str, ...]:
     if "HEIF" not in Image.OPEN:
+        Image.init()  # Pillow loads most formats only when the common ones do not fit
         pi_heif.register_heif_opener()
     return FORMATS
 
