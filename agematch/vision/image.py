@@ -21,7 +21,7 @@ from agematch.vision.settings import VisionSettings
 
 Pixels = NDArray[np.uint8]
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "HEIF", "TIFF", "GIF", "BMP")
+FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "TIFF", "GIF", "BMP")
 # What Pillow's and libheif's decoders raise on damaged bytes.
 DECODER_FAULTS = (
     OSError,
@@ -113,7 +113,7 @@ def decode(data: bytes, settings: VisionSettings) -> Decoded | Failure:
 
 def _formats() -> tuple[str, ...]:
     if "HEIF" not in Image.OPEN:
-        Image.init()  # Pillow loads most formats only when the common ones do not fit
+        Image.init()  # Pillow itself loads most readers only when the common ones do not fit
         pi_heif.register_heif_opener()
     return FORMATS
 
