@@ -21,7 +21,8 @@ class Gallery:
     """The photos that stand for the gallery in one search, sorted by case.
 
     `case` (n,) labels, `condition` (n,) rows of the conditions' curves, `offset` (n,) what is added to a photo's face
-    log10 LR to give the case's score, `photos` (n,) how many photos the case has, `scale` how many cases of the gallery
+    log10 LR to give the case's score, `photos` (n,) how many photos the case has, `spread` (n,)
+    the deviation of unrelated z at the photo's age, `scale` how many cases of the gallery
     each of these cases stands for.
     """
 
@@ -29,6 +30,7 @@ class Gallery:
     condition: Ints
     offset: Floats
     photos: Ints
+    spread: Floats
     scale: float
 
 
@@ -44,14 +46,13 @@ def expected_by_chance(
         return np.zeros(len(scores))
     low, high = float(scores.min()), float(scores.max())
     points = np.linspace(low, high, POINTS) if high > low else np.array([low])
-    keys = np.stack(
-        [gallery.condition, gallery.photos, np.round(gallery.offset * 1000).astype(np.int64)], axis=1
-    )
+    rounded = [np.round(values * 1000).astype(np.int64) for values in (gallery.offset, gallery.spread)]
+    keys = np.stack([gallery.condition, gallery.photos, *rounded], axis=1)
     distinct, key = np.unique(keys, axis=0, return_inverse=True)
     key = key.reshape(-1)
     missed = np.empty((len(distinct), len(points)))  # log of the chance that a photo of this key stays below
-    for i, (condition, photos, offset) in enumerate(distinct):
-        z = inverse(conditions.curve[condition], (points - offset / 1000) * LN10)
+    for i, (condition, photos, offset, spread) in enumerate(distinct):
+        z = inverse(conditions.curve[condition], (points - offset / 1000) * LN10) / (spread / 1000)
         missed[i] = _log_below(tail, z) * float(photos) ** (photos_exponent - 1)
     count = np.zeros(len(points))
     starts = np.flatnonzero(np.r_[True, gallery.case[1:] != gallery.case[:-1]])

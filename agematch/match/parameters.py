@@ -25,7 +25,7 @@ SCHEMA = "agematch.score/1"
 class FaceParameters:
     """How a standardised similarity z becomes a natural log likelihood ratio, slope * (z - crossover).
 
-    `log_slope` and `crossover` are each (at the base, per log year of age, per log gap, for a grown face), as
+    `log_slope` and `crossover` are each (at the base, for infancy, per log gap, for a grown face), as
     `match/face.py` says. `photos` is what a case with n photos loses, times log n. `ages_when_unknown` are those of
     children; the probability of a grown face comes from the search.
     """
@@ -44,8 +44,8 @@ class UnrelatedParameters:
     """How similar unrelated faces are before this search has shown anything, for each group of reference ages.
 
     `mean` (groups,) and `covariance` (groups, groups) describe a probe's levels; `deviation` (groups,) is the spread of
-    single comparisons around the level and `deviation_weight` (groups,) how many comparisons that prior is worth; `grown`
-    is how probable it is, before a search, that photos of unknown age show grown people; `tail_freedom` are the degrees
+    single comparisons around the level and `deviation_weight` (groups,) how many comparisons that prior is worth;
+    `spread` is the deviation for children of `SPREAD_AGES_YEARS`, compared with all children; `grown` is how probable it is, before a search, that photos of unknown age show grown people; `tail_freedom` are the degrees
     of freedom of the tail; a case with n photos has n ** `photos` independent chances.
     """
 
@@ -53,6 +53,7 @@ class UnrelatedParameters:
     covariance: Floats
     deviation: Floats
     deviation_weight: Floats
+    spread: tuple[float, ...]
     grown: float
     tail_freedom: float
     photos: float
@@ -171,6 +172,7 @@ def parse_parameters(table: Mapping[str, Any], digest: str) -> ScoreParameters:
             covariance=np.array(unrelated["covariance"], dtype=np.float64),
             deviation=np.array(unrelated["deviation"], dtype=np.float64),
             deviation_weight=np.array(unrelated["deviation_weight"], dtype=np.float64),
+            spread=tuple(map(float, unrelated["spread"])),
             grown=float(unrelated["grown"]),
             tail_freedom=float(unrelated["tail_freedom"]),
             photos=float(unrelated["photos"]),

@@ -14,10 +14,11 @@ from agematch.match.inputs import GalleryTable, Hits, Ints, ProbeQuery
 from agematch.match.parameters import Measured, ScoreParameters, UnrelatedParameters
 from agematch.match.unrelated import (
     PRIOR_GROUPS,
+    Comparisons,
     Level,
     Tail,
-    age_group,
     at_unknown_age,
+    comparisons,
     grown_share,
     level,
     student_tail,
@@ -30,6 +31,7 @@ VAGUE = UnrelatedParameters(
     covariance=np.full((PRIOR_GROUPS, PRIOR_GROUPS), 0.25) + np.eye(PRIOR_GROUPS) * 0.01,
     deviation=np.full(PRIOR_GROUPS, 0.1),
     deviation_weight=np.full(PRIOR_GROUPS, 2.0),
+    spread=(1.0, 1.0, 1.0),
     grown=0.5,
     tail_freedom=10.0,
     photos=1.0,
@@ -93,9 +95,7 @@ class _Compared:
     """The comparisons of one search, photo by photo."""
 
     rows: Ints
-    case: Ints
-    similarity: Floats
-    group: Ints
+    faces: Comparisons
     known: facts.Ages
     grown: float
     conditions: Conditions
@@ -105,17 +105,13 @@ def score(query: ProbeQuery, gallery: GalleryTable, hits: Hits, by: Scorer) -> S
     """Score every case among the hits by its best photo, and count what chance would bring."""
     drawn = np.ones(len(hits.rows), dtype=bool) if hits.drawn is None else hits.drawn
     known = facts.ages(query, gallery, hits.rows)
-    group = age_group(known.age_low, known.age_high)
-    weight = _one_per_case(gallery.references.case[hits.rows])
-    shown = hits.similarity[drawn], group[drawn], weight[drawn]
-    grown = grown_share(by.unrelated, *shown)
-    compared = _compare(gallery, hits.rows, hits.similarity, known, grown, by)
+    faces = _faces(gallery, hits.rows, hits.similarity, known, by)
+    shown = faces.where(drawn)
+    grown = grown_share(by.unrelated, shown)
+    compared = _Compared(hits.rows, faces, known, grown, _conditions(known, grown, by))
     mate_log_lr = replace(compared.conditions, row=compared.conditions.row[drawn]).log_lr
-    found = level(at_unknown_age(by.unrelated, grown), *shown, mate_log_lr)
-    if hits.complete:
-        z = found.standardise_own(compared.similarity, compared.group, compared.case, weight)
-    else:
-        z = found.standardise(compared.similarity, compared.group)
+    found = level(at_unknown_age(by.unrelated, grown), shown, mate_log_lr)
+    z = found.standardise_own(faces) if hits.complete else found.standardise(faces)
     scored = _best_of_cases(query, gallery, compared, z, found, by)
     expected = _chance(gallery, compared, drawn, scored, found, by)
     return replace(scored, expected_by_chance=expected)
@@ -135,39 +131,33 @@ def score_ceiling(
     if not len(rows):
         return -np.inf
     known = facts.ages(query, gallery, rows)
-    compared = _compare(gallery, rows, np.full(len(rows), similarity), known, scored.grown, by)
-    z = scored.level.standardise(compared.similarity, compared.group)
+    faces = _faces(gallery, rows, np.full(len(rows), similarity), known, by)
+    compared = _Compared(rows, faces, known, scored.grown, _conditions(known, scored.grown, by))
+    z = scored.level.standardise(faces)
     return float(_best_of_cases(query, gallery, compared, z, scored.level, by).score.max())
 
 
-def _compare(
-    gallery: GalleryTable, rows: Ints, similarity: Floats, known: facts.Ages, grown: float, by: Scorer
-) -> _Compared:
-    return _Compared(
-        rows,
-        gallery.references.case[rows],
-        similarity,
-        age_group(known.age_low, known.age_high),
-        known,
-        grown,
-        conditions(by.parameters.face, known.age_low, known.age_high, known.gap_low, known.gap_high, grown),
-    )
+def _faces(
+    gallery: GalleryTable, rows: Ints, similarity: Floats, known: facts.Ages, by: Scorer
+) -> Comparisons:
+    return comparisons(by.unrelated, similarity, gallery.references.case[rows], known.age_low, known.age_high)
 
 
-def _one_per_case(case: Ints) -> Floats:
-    _cases, place, count = np.unique(case, return_inverse=True, return_counts=True)
-    result: Floats = 1 / count[place.reshape(-1)]
-    return result
+def _conditions(known: facts.Ages, grown: float, by: Scorer) -> Conditions:
+    face = by.parameters.face
+    return conditions(face, known.age_low, known.age_high, known.gap_low, known.gap_high, grown)
 
 
 def _best_of_cases(
     query: ProbeQuery, gallery: GalleryTable, compared: _Compared, z: Floats, found: Level, by: Scorer
 ) -> Scores:
-    photos = gallery.references_of_case[compared.case]
+    photos = gallery.references_of_case[compared.faces.case]
     face = (compared.conditions.log_lr(z) - by.parameters.face.photos * np.log(photos)) / LN10
-    order = np.lexsort((compared.rows, -face, compared.case))  # rows are in order of face_id
-    best = order[np.flatnonzero(np.r_[True, np.diff(compared.case[order]) != 0])] if len(order) else order
-    case, known = compared.case[best], compared.known
+    order = np.lexsort((compared.rows, -face, compared.faces.case))  # rows are in order of face_id
+    best = (
+        order[np.flatnonzero(np.r_[True, np.diff(compared.faces.case[order]) != 0])] if len(order) else order
+    )
+    case, known = compared.faces.case[best], compared.known
     age = facts.age_log10_lr(query, known, by.parameters.facts)[case]
     sex = facts.sex_log10_lr(query, gallery.cases, by.parameters.facts)[case]
     lowest, highest = bounds(by, known, best)
@@ -176,7 +166,7 @@ def _best_of_cases(
     return Scores(
         case=case,
         best=compared.rows[best],
-        similarity=compared.similarity[best],
+        similarity=compared.faces.similarity[best],
         standardised=z[best],
         face=face_best,
         age=age,
@@ -223,18 +213,19 @@ def _chance(
     by: Scorer,
 ) -> Floats:
     # The curves are over z, so a photo's level and deviation are in its condition already; what is left is its offset.
-    photos = gallery.references_of_case[compared.case]
+    photos = gallery.references_of_case[compared.faces.case]
     other = np.zeros(len(gallery.cases))
     other[scored.case] = np.nan_to_num(scored.age) + np.nan_to_num(scored.sex)
-    offset = other[compared.case] - by.parameters.face.photos * np.log(photos) / LN10
+    offset = other[compared.faces.case] - by.parameters.face.photos * np.log(photos) / LN10
     chosen = np.flatnonzero(drawn)
-    chosen = chosen[np.argsort(compared.case[chosen], kind="stable")]
-    cases = len(np.unique(compared.case[chosen]))
+    chosen = chosen[np.argsort(compared.faces.case[chosen], kind="stable")]
+    cases = len(np.unique(compared.faces.case[chosen]))
     sample = chance.Gallery(
-        case=compared.case[chosen],
+        case=compared.faces.case[chosen],
         condition=compared.conditions.row[chosen],
         offset=offset[chosen],
         photos=photos[chosen],
+        spread=compared.faces.spread[chosen],
         scale=gallery.searchable_cases / max(cases, 1),
     )
     return chance.expected_by_chance(sample, compared.conditions, by.tail, by.unrelated.photos, scored.score)

@@ -23,12 +23,17 @@ Ints = NDArray[np.int64]
 AGE_GROUPS_YEARS = (13.0, 18.0)
 """Groups of reference ages: children, 13 to 17, grown, and last those of unknown age. Finer groups of children made
 ranks worse on people left out."""
+SPREAD_AGES_YEARS = (1.0, 4.5, 9.5)
 GROUPS = len(AGE_GROUPS_YEARS) + 2
 UNKNOWN_GROUP = GROUPS - 1
 PRIOR_GROUPS = GROUPS + 1
 """The prior has two last groups: photos of unknown age that are of children, and those that are of grown people."""
-MATES_EXPECTED = 0.5
-ROUNDS = 5
+MATES_EXPECTED = 1.0
+ROUNDS = 8
+HUBER = 2.0
+HUBER_SHARE = 0.9205
+"""Residuals count as at most 2 deviations (Huber 1981, "proposal 2"), so that a mate that looks half unrelated cannot
+widen the spread it is judged by; the second number is the mean of min(|z|, 2) squared for a normal z."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,26 +52,27 @@ class Level:
     count: Floats
     seen: Floats
 
-    def standardise(self, similarity: Floats, group: Ints) -> Floats:
-        """Return z (n,): similarities that took no part in the estimate, in deviations above the level of their group."""
+    def standardise(self, seen: Comparisons) -> Floats:
+        """Return z (n,) of comparisons that took no part in the estimate: deviations above the level of their group."""
         spread = np.sqrt(self.deviation**2 + self.doubt)
-        z: Floats = (similarity - self.mean[group]) / spread[group]
+        z: Floats = (seen.similarity - self.mean[seen.group]) / spread[seen.group]
         return z
 
-    def standardise_own(self, similarity: Floats, group: Ints, case: Ints, weight: Floats) -> Floats:
-        """Return z (n,) of similarities that took part, each by the level that the other cases alone would give.
+    def standardise_own(self, seen: Comparisons) -> Floats:
+        """Return z (n,) of comparisons that took part, each by the level that the other cases alone would give.
 
         Leaving one case out of a linear estimate needs no second estimate: its leverage tells (externally studentised
         residuals, Cook and Weisberg 1982, section 2.2).
         """
-        residual = similarity - self.mean[group]
-        _keys, place = np.unique(case * GROUPS + group, return_inverse=True)
+        group, weight = seen.group, seen.weight
+        residual = seen.similarity - self.mean[group]
+        _keys, place = np.unique(seen.case * GROUPS + group, return_inverse=True)
         place = place.reshape(-1)
         share = np.bincount(place, weight)
         middle = (np.bincount(place, weight * residual) / share)[place]
         leverage = np.minimum(self.gain[group] * share[place] / np.maximum(self.count[group], 1e-12), 0.9)
         left_out = residual + leverage / (1 - leverage) * middle
-        own_square = weight * residual**2 / (1 - leverage)
+        own_square = weight * _capped_square(residual / seen.spread, self.deviation[group]) / (1 - leverage)
         rest = np.maximum(self.seen[group] - weight, 1.0)
         variance = np.maximum(self.seen[group] * self.deviation[group] ** 2 - own_square, 0) / rest
         variance = np.maximum(variance, 0.25 * self.deviation[group] ** 2)
@@ -74,22 +80,53 @@ class Level:
         return z
 
 
-def age_group(age_low: Floats, age_high: Floats) -> Ints:
-    """Return the group of each reference's age range, (n,)."""
+@dataclass(frozen=True, eq=False)
+class Comparisons:
+    """Comparisons of one probe with reference faces, each (n,): cosines, the group of the reference's age, its case.
+
+    `weight` is one over the number of the case's photos among them, `spread` how far unrelated faces of the reference's
+    age lie around their level compared with the whole group. The deviation and the chance count allow for it; z does
+    not, since its likelihood ratio depends on the age anyhow and ranks were better so on people left out.
+    """
+
+    similarity: Floats
+    group: Ints
+    case: Ints
+    weight: Floats
+    spread: Floats
+
+    def where(self, chosen: NDArray[np.bool_]) -> Comparisons:
+        """Return the chosen comparisons only."""
+        return Comparisons(
+            self.similarity[chosen],
+            self.group[chosen],
+            self.case[chosen],
+            self.weight[chosen],
+            self.spread[chosen],
+        )
+
+
+def comparisons(
+    prior: UnrelatedParameters, similarity: Floats, case: Ints, age_low: Floats, age_high: Floats
+) -> Comparisons:
+    """Return comparisons with what their references' age ranges say of unrelated faces, nan where unknown."""
     middle = (age_low + age_high) / 2
     group = np.searchsorted(np.asarray(AGE_GROUPS_YEARS), middle, side="right")
-    return np.where(np.isnan(middle), UNKNOWN_GROUP, group).astype(np.int64)
+    group = np.where(np.isnan(middle), UNKNOWN_GROUP, group).astype(np.int64)
+    spread = np.interp(np.nan_to_num(middle), SPREAD_AGES_YEARS, prior.spread)
+    _cases, place, count = np.unique(case, return_inverse=True, return_counts=True)
+    return Comparisons(
+        similarity, group, case, 1 / count[place.reshape(-1)], np.where(group == 0, spread, 1.0)
+    )
 
 
-def grown_share(prior: UnrelatedParameters, similarity: Floats, group: Ints, weight: Floats) -> float:
+def grown_share(prior: UnrelatedParameters, seen: Comparisons) -> float:
     """Return the probability that the photos of unknown age show grown people, from their level in this search.
 
-    Unrelated grown people are less alike than unrelated children, and differ more from one another.
-
-    Args:
-        prior: of `PRIOR_GROUPS` groups; the other arguments as for `level`.
+    Unrelated grown people are less alike than unrelated children, and differ more from one another. The prior is of
+    `PRIOR_GROUPS` groups.
     """
-    count, middle, square = _robust_start(similarity, group, weight)
+    count, middle, square = _robust_start(seen)
     if not count[UNKNOWN_GROUP]:
         return prior.grown
     log_odds = np.log(prior.grown / (1 - prior.grown))
@@ -115,13 +152,7 @@ def at_unknown_age(prior: UnrelatedParameters, grown: float) -> UnrelatedParamet
     )
 
 
-def level(
-    prior: UnrelatedParameters,
-    similarity: Floats,
-    group: Ints,
-    weight: Floats,
-    mate_log_lr: Callable[[Floats], Floats],
-) -> Level:
+def level(prior: UnrelatedParameters, seen: Comparisons, mate_log_lr: Callable[[Floats], Floats]) -> Level:
     """Return the level of unrelated faces, estimated from comparisons of one probe with (a sample of) the gallery.
 
     The posterior of a multivariate normal prior over the groups' levels given noisy group means, in turns with the
@@ -129,30 +160,42 @@ def level(
 
     Args:
         prior: of `GROUPS` groups, as `at_unknown_age` gives it.
-        similarity: (n,) cosines; `group`: (n,) their groups; `weight`: (n,) one over the number of photos of the case.
         mate_log_lr: from z (n,) to the natural log LR of each comparison, (n,).
     """
-    cases = max(float(weight.sum()), 1.0)
+    cases = max(float(seen.weight.sum()), 1.0)
     prior_log_odds = np.log(MATES_EXPECTED / (cases + 1.0))
-    estimate = _posterior(prior, *_robust_start(similarity, group, weight))
+    estimate = _posterior(prior, *_robust_start(seen))
+    similarity, group = seen.similarity, seen.group
     for _turn in range(ROUNDS if len(similarity) else 0):
-        log_odds = prior_log_odds + mate_log_lr(estimate.standardise(similarity, group))
-        unrelated = weight / (1 + np.exp(np.clip(log_odds, -50, 50)))
-        count = np.bincount(group, unrelated, GROUPS).astype(np.float64)
-        mean = np.bincount(group, unrelated * similarity, GROUPS) / np.maximum(count, 1e-12)
-        square = np.bincount(group, unrelated * (similarity - mean[group]) ** 2, GROUPS).astype(np.float64)
-        estimate = _posterior(prior, count, mean, square)
+        log_odds = prior_log_odds + mate_log_lr(estimate.standardise(seen))
+        unrelated = seen.weight / (1 + np.exp(np.clip(log_odds, -50, 50)))
+        far = np.abs(similarity - estimate.mean[group]) / (estimate.deviation[group] * seen.spread)
+        pulling = unrelated * np.minimum(1, HUBER / np.maximum(far, 1e-9))
+        mean = _by_group(group, pulling * similarity) / np.maximum(_by_group(group, pulling), 1e-12)
+        capped = _capped_square((similarity - mean[group]) / seen.spread, estimate.deviation[group])
+        estimate = _posterior(prior, _by_group(group, unrelated), mean, _by_group(group, unrelated * capped))
     return estimate
 
 
-def _robust_start(similarity: Floats, group: Ints, weight: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return each group's weight, median, and the sum of squares that its prior deviation makes."""
-    count = np.bincount(group, weight, GROUPS).astype(np.float64)
+def _by_group(group: Ints, values: Floats) -> Floats:
+    return np.bincount(group, values, GROUPS).astype(np.float64)
+
+
+def _capped_square(residual: Floats, deviation: Floats) -> Floats:
+    """Return squares that no single comparison can dominate, and whose mean is still the variance of normal ones."""
+    result: Floats = np.minimum(residual**2, (HUBER * deviation) ** 2) / HUBER_SHARE
+    return result
+
+
+def _robust_start(seen: Comparisons) -> tuple[Floats, Floats, Floats]:
+    """Return each group's weight, median, and the sum of squares that its median deviation makes."""
+    count = _by_group(seen.group, seen.weight)
     middle, square = np.zeros(GROUPS), np.zeros(GROUPS)
     for g in np.flatnonzero(count):
-        values = similarity[group == g]
-        middle[g] = np.median(values)
-        square[g] = count[g] * (np.median(np.abs(values - middle[g])) * 1.4826) ** 2
+        here = seen.group == g
+        middle[g] = np.median(seen.similarity[here])
+        away = np.abs(seen.similarity[here] - middle[g]) / seen.spread[here]
+        square[g] = count[g] * (np.median(away) * 1.4826) ** 2
     return count, middle, square
 
 
