@@ -331,7 +331,10 @@ class Candidate:
 
 @dataclass(frozen=True)
 class CandidateList:
-    """The answer to one probe face, or to a photo that gave none (`face` is None and `failure` says why)."""
+    """The answer to one probe face, or to a photo that gave none (`face` is None and `failure` says why).
+
+    `new_leads` counts the candidates that this search queued for review and that were not queued before.
+    """
 
     sighting_id: str
     photo: str
@@ -341,6 +344,7 @@ class CandidateList:
     candidates: tuple[Candidate, ...] = ()
     sighting_uid: str = ""
     face_id: int | None = None
+    new_leads: int = 0
 
 
 class Outcome(StrEnum):

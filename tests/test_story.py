@@ -107,6 +107,18 @@ def test_a_changed_row_makes_a_new_version(enrolled, portraits, tmp_path):
     assert len(json.loads(enrolled("edit", "history", "macron", "--format", "json").out)) == 2
 
 
+def test_a_new_case_finds_an_old_sighting(agematch, portraits):
+    agematch("init")
+    agematch("enrol", "--case", "ardern", "--born", "1980", "--taken-on", "2018", portraits / "ardern-2018.jpg")
+    agematch("search", "--save", "--taken-on", "2025", portraits / "macron-2025.jpg")
+    ran = agematch("enrol", "--case", "macron", "--born", "1977", "--taken-on", "2014", portraits / "macron-2014.jpg")
+    assert "1 saved sightings were searched again: 1 new leads" in ran.err
+    assert json.loads(agematch("stats", "--format", "json").out)["leads"] == 1
+    agematch("edit", "close", "macron", "--reason", "found")
+    agematch("search", "--saved")
+    assert json.loads(agematch("stats", "--format", "json").out)["leads"] == 0
+
+
 def test_damage_is_found_and_the_index_is_repaired(enrolled, portraits, tmp_path):
     enrolled("search", portraits / "macron-2025.jpg")
     assert enrolled("check").out == ""

@@ -78,4 +78,11 @@ def command(
                 advance()
         summary = tally.summary()
         say(enrol_summary(summary))
+        if summary.changed_cases and (waiting := registry.unresolved_sightings()):
+            leads = 0
+            with bar(_("Searching saved sightings again"), len(waiting)) as advance:
+                for lists in registry.search_saved(waiting):
+                    leads += sum(found.new_leads for found in lists)
+                    advance()
+            say(_("{number} saved sightings were searched again: {leads} new leads.").format(number=len(waiting), leads=leads))
     return ATTENTION if summary.needs_attention else 0

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +14,14 @@ from agematch.intake import dates
 from agematch.jobs.progress import Listener, Progress, nobody
 from agematch.match.fusion import FaceSpace
 from agematch.match.inputs import CaseFacts, GalleryTable, ReferenceFacts, gallery_table
-from agematch.records import Case, Context, Photo
-from agematch.store import cases, faces, photos
+from agematch.records import AgeRange, Case, Context, DateRange, Sex
+from agematch.store import cache, cases, faces, photos
 from agematch.store.db import Store, Tx
 from agematch.store.index import GalleryIndex, SyncReport
 
 FETCHED_AT_ONCE = 4096
+CACHE = "gallery"
+CACHE_SCHEMA = 1
 
 
 @dataclass(frozen=True)
@@ -44,7 +49,7 @@ def open_gallery(store: Store, context: Context, space: FaceSpace, *, listener: 
             return vectors
 
         synced = index.sync(wanted, fetch)
-        table = _table(tx, wanted)
+        table = _table(store, tx, wanted)
     return Gallery(index, table, space, synced)
 
 
@@ -59,38 +64,72 @@ def reference_vectors(tx: Tx, space: FaceSpace, ids: NDArray[np.int64]) -> NDArr
     return rows
 
 
-def _table(tx: Tx, ids: NDArray[np.int64]) -> GalleryTable:
+def _table(store: Store, tx: Tx, ids: NDArray[np.int64]) -> GalleryTable:
+    """Return the table of these references, of which only those are opened whose facts are new or changed.
+
+    What was opened before is kept in a sealed cache, beside the versions that it was made from.
+    """
     rows = faces.gallery_rows(tx, ids)
-    stored_cases = cases.get_many(tx, {row.case_uid for row in rows.values()})
-    stored_photos = photos.get_many(tx, {row.photo_uid for row in rows.values()})
-    found = faces.get_many(tx, list(rows))
+    versions = cases.versions(tx, {row.case_uid for row in rows.values()})
+    kept = cache.read(store, CACHE) or {}
+    if kept.get("schema") != CACHE_SCHEMA:
+        kept = {"cases": {}, "references": {}}
+    known_cases = {uid: row for uid, row in kept["cases"].items() if versions.get(uid) == row[0]}
+    known = {
+        int(face_id): row
+        for face_id, row in kept["references"].items()
+        if int(face_id) in rows and rows[int(face_id)].facts == row[0]
+    }
+    new_cases = cases.get_many(tx, versions.keys() - known_cases.keys())
+    known_cases |= {uid: [one.version, *_case_row(one.case)] for uid, one in new_cases.items()}
+    new_ids = sorted(rows.keys() - known.keys())
+    for start in range(0, len(new_ids), FETCHED_AT_ONCE):
+        known |= _opened(tx, {face_id: rows[face_id] for face_id in new_ids[start : start + FETCHED_AT_ONCE]})
+    if new_cases or new_ids or len(known) < len(kept["references"]):
+        references = {str(face_id): row for face_id, row in known.items()}
+        cache.write(store, CACHE, {"schema": CACHE_SCHEMA, "cases": known_cases, "references": references})
     return gallery_table(
         (
-            CaseFacts(uid, one.case.case_id, one.case.sex, dates.birth_range(one.case))
-            for uid, one in stored_cases.items()
+            CaseFacts(uid, case_id, Sex(sex), _range(first, last))
+            for uid, (_version, case_id, sex, first, last) in known_cases.items()
         ),
         (
-            _reference(
-                row.face_id,
-                row.case_uid,
-                stored_cases[row.case_uid].case,
-                stored_photos[row.photo_uid],
-                found[row.face_id].face.quality.score,
-            )
-            for row in rows.values()
+            ReferenceFacts(face_id, rows[face_id].case_uid, path, age and AgeRange(*age), _range(*taken), quality)
+            for face_id, (_facts, path, age, taken, quality) in known.items()
         ),
     )
 
 
-def _reference(
-    face_id: int, case_uid: str, case: Case, stored: photos.StoredPhoto, quality: int
-) -> ReferenceFacts:
-    photo: Photo = stored.photo
-    return ReferenceFacts(
-        face_id=face_id,
-        case_uid=case_uid,
-        photo=photo.path,
-        age=dates.photo_age(case, photo),
-        taken=dates.photo_date(case, photo, stored.exif_taken_on),
-        quality=float(quality),
-    )
+def _case_row(case: Case) -> list[Any]:
+    return [case.case_id, case.sex.value, *_days(dates.birth_range(case))]
+
+
+def _opened(tx: Tx, rows: Mapping[int, faces.GalleryRow]) -> dict[int, list[Any]]:
+    """Open photos, faces and their cases, and return what ranking needs of them, by face id."""
+    stored_photos = photos.get_many(tx, {row.photo_uid for row in rows.values()})
+    stored_faces = faces.get_many(tx, list(rows))
+    # a merged case's photo is dated by the facts of its own case
+    owners = cases.get_many(tx, {photo.owner_uid for photo in stored_photos.values()})
+    opened = {}
+    for face_id, row in rows.items():
+        stored = stored_photos[row.photo_uid]
+        case = owners[stored.owner_uid].case
+        age = dates.photo_age(case, stored.photo)
+        taken = dates.photo_date(case, stored.photo, stored.exif_taken_on)
+        quality = float(stored_faces[face_id].face.quality.score)
+        opened[face_id] = [
+            row.facts,
+            stored.photo.path,
+            [age.low, age.high] if age else None,
+            _days(taken),
+            quality,
+        ]
+    return opened
+
+
+def _days(found: DateRange | None) -> list[int]:
+    return [found.first.toordinal(), found.last.toordinal()] if found else [0, 0]
+
+
+def _range(first: int, last: int) -> DateRange | None:
+    return DateRange(date.fromordinal(first), date.fromordinal(last)) if first else None

@@ -299,9 +299,8 @@ def _answer(
             lists = tuple(_list(gallery, one, probe, next(ranked)) for probe in one.probes) or (
                 _nothing(gallery, one),
             )
-            if save and one.sighting_uid:
-                for answer in lists:
-                    _write_leads(tx, gallery, answer, rules)
+            if save:
+                lists = tuple(replace(found, new_leads=_write_leads(tx, gallery, found, rules)) for found in lists)
             answers.append(lists)
         if not batch:
             tx.nothing_done()
@@ -382,8 +381,11 @@ def leads_of(answer: CandidateList, rules: SearchRules) -> tuple[Candidate, ...]
     return tuple(strong[: rules.leads_per_search])
 
 
-def _write_leads(tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchRules) -> None:
+def _write_leads(tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchRules) -> int:
+    """Queue a list's leads and withdraw those of an earlier search that are none any more; returns how many are new."""
     if answer.face_id is None:
-        return
-    for candidate in leads_of(answer, rules):
-        leads.put(tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id)
+        return 0
+    found = leads_of(answer, rules)
+    done = [leads.put(tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id) for candidate in found]
+    leads.withdraw_others(tx, answer.face_id, {candidate.case_uid for candidate in found})
+    return done.count("new")

@@ -13,6 +13,8 @@ from agematch.i18n import _
 from agematch.store import crypto, schema
 
 FIRST = "0" * 64
+END = "audit end"
+"""Name of the row of `meta` that seals the last row of the chain."""
 FIELDS = ("seq", "at", "actor", "role", "verb", "target", "purpose", "detail", "previous")
 
 
@@ -42,7 +44,11 @@ def append(connection: Connection, key: bytes, row: Mapping[str, str]) -> None:
         "previous": last.hash if last else FIRST,
         **row,
     }
-    connection.execute(schema.audit.insert().values(**full, hash=_hash(key, full)))
+    full["hash"] = _hash(key, full)
+    connection.execute(schema.audit.insert().values(**full))
+    end = {"blob": _end(key, full)}
+    if not connection.execute(schema.meta.update().where(schema.meta.c.name == END).values(end)).rowcount:
+        connection.execute(schema.meta.insert().values(name=END, **end))
 
 
 def rows(connection: Connection) -> list[AuditRow]:
@@ -52,10 +58,16 @@ def rows(connection: Connection) -> list[AuditRow]:
 
 
 def faults(connection: Connection, key: bytes) -> list[str]:
-    """Return what is wrong with the chain, one sentence a row; cutting off its end shows only against an outside copy."""
+    """Return what is wrong with the chain, one sentence a row.
+
+    Rows cut off its end are missed by the seal of the last one. Whoever puts back an older copy of the whole database,
+    seal and all, is found only against a copy kept elsewhere.
+    """
     said = []
     previous, expected = FIRST, 1
-    for row in connection.execute(select(schema.audit).order_by(schema.audit.c.seq)).mappings():
+    last: Mapping[str, Any] | None = None
+    for found in connection.execute(select(schema.audit).order_by(schema.audit.c.seq)).mappings():
+        row = last = dict(found)
         if row["seq"] != expected:
             said.append(_("rows {first} to {last} are missing").format(first=expected, last=row["seq"] - 1))
         elif row["previous"] != previous:
@@ -63,8 +75,15 @@ def faults(connection: Connection, key: bytes) -> list[str]:
         if row["hash"] != _hash(key, row):
             said.append(_("row {seq} was changed").format(seq=row["seq"]))
         previous, expected = row["hash"], row["seq"] + 1
+    seal = connection.execute(select(schema.meta.c.blob).where(schema.meta.c.name == END)).scalar()
+    if seal != (_end(key, last) if last else None):
+        said.append(_("its end is missing: the last row is not the one that was written last"))
     return said
 
 
 def _hash(key: bytes, row: Mapping[str, Any]) -> str:
-    return crypto.mac(key, json.dumps([row[name] for name in FIELDS], ensure_ascii=False))
+    return crypto.mac(key, json.dumps([row[name] for name in FIELDS], ensure_ascii=False, default=repr))
+
+
+def _end(key: bytes, row: Mapping[str, Any]) -> bytes:
+    return bytes.fromhex(crypto.mac(key, "last row", str(row["seq"]), str(row["hash"])))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from agematch.errors import UsageError
+from agematch.i18n import _
 from agematch.records import Case, CaseState
 from agematch.store import codec, schema
 from agematch.store.db import Tx
@@ -81,6 +83,11 @@ def all(tx: Tx, state: CaseState | None = None) -> Iterator[StoredCase]:
     return map(_stored, FAMILY.all(tx, state))
 
 
+def versions(tx: Tx, uids: Iterable[str]) -> dict[str, int]:
+    """Return the number of the newest version of cases, by uid, without opening any."""
+    return FAMILY.newest(tx, uids)
+
+
 def set_state(tx: Tx, uid: str, state: CaseState, reason: str) -> StoredCase:
     """Open or close a case, as a new version."""
     return _stored(FAMILY.change(tx, FAMILY.get(tx, uid), reason, state=state))
@@ -90,7 +97,11 @@ def merge(tx: Tx, source_uid: str, into_uid: str, reason: str) -> StoredCase:
     """Say that a case is the same child as another: its photos then count as photos of that one.
 
     They stay where they are, under their own key, so that the merge can be undone.
+
+    Raises:
+        UsageError: `into_uid` is itself merged, directly or not, into the source.
     """
+    _refuse_ring(tx, source_uid, into_uid)
     row = FAMILY.get(tx, source_uid)
     return _stored(FAMILY.change(tx, row, reason, state=CaseState.MERGED, merged_into=into_uid))
 
@@ -112,5 +123,26 @@ def history(tx: Tx, uid: str) -> list[CaseVersion]:
 
 
 def undo(tx: Tx, uid: str, reason: str) -> StoredCase:
-    """Bring back the facts and the state before the newest version, as a new version."""
+    """Bring back the facts and the state before the newest version, as a new version; a merge is undone as well.
+
+    Raises:
+        UsageError: there is only one version, or it would merge the case again into one that is merged into it by now.
+    """
+    if before := FAMILY.before(tx, uid).merged_into:
+        _refuse_ring(tx, uid, before)
     return _stored(FAMILY.undo(tx, uid, reason))
+
+
+def _refuse_ring(tx: Tx, source_uid: str, into_uid: str) -> None:
+    """Refuse a merge after which no case would be left that stands for the child, and none would be searched."""
+    uid, passed = into_uid, set[str]()
+    while uid and uid not in passed:
+        passed.add(uid)
+        if uid == source_uid:
+            raise UsageError(
+                _(
+                    "The cases with the internal ids {source} and {into} would be merged into each other."
+                ).format(source=source_uid, into=into_uid),
+                _("Undo the other merge first."),
+            )
+        uid = FAMILY.get(tx, uid).merged_into

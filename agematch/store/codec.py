@@ -26,7 +26,15 @@ def unseal_record(key: bytes, table: str, clear: Mapping[str, Any], blob: bytes)
 
 
 def _aad(table: str, clear: Mapping[str, Any]) -> bytes:
-    return json.dumps([table, sorted(clear.items())], ensure_ascii=False, separators=(",", ":")).encode()
+    columns = [
+        table,
+        sorted(clear.items()),
+    ]  # a damaged column may hold bytes, which `repr` keeps from passing
+    return _bytes(json.dumps(columns, ensure_ascii=False, separators=(",", ":"), default=repr))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")  # a file name that is not UTF-8 has surrogates in it
 
 
 def _plain(value: Any) -> Any:
@@ -38,7 +46,7 @@ def _plain(value: Any) -> Any:
 
 
 def _json(body: Mapping[str, Any]) -> bytes:
-    return json.dumps(dict(body), ensure_ascii=False, separators=(",", ":"), default=_plain).encode()
+    return _bytes(json.dumps(dict(body), ensure_ascii=False, separators=(",", ":"), default=_plain))
 
 
 def _given(record: Case | Sighting | Photo) -> dict[str, Any]:

@@ -40,6 +40,8 @@ def unseal(key: bytes, sealed: bytes, aad: bytes, name: str = "") -> bytes:
         DamageFound: the bytes, the associated data or the key are not those it was sealed with.
     """
     try:
+        if not isinstance(sealed, bytes):  # a database keeps any type in any column
+            raise ValueError(f"{type(sealed).__name__} where bytes belong")
         return AESGCM(key).decrypt(sealed[:NONCE_BYTES], sealed[NONCE_BYTES:], aad)
     except (InvalidTag, ValueError) as err:
         raise DamageFound(
@@ -61,7 +63,7 @@ def mac(key: bytes, *parts: bytes | str) -> str:
     """Return HMAC-SHA256 of the parts as 64 hexadecimal digits; each part carries its length, so none run together."""
     total = hmac.new(key, digestmod=hashlib.sha256)
     for part in parts:
-        raw = part.encode() if isinstance(part, str) else part
+        raw = part.encode("utf-8", "surrogatepass") if isinstance(part, str) else part
         total.update(len(raw).to_bytes(8, "big"))
         total.update(raw)
     return total.hexdigest()

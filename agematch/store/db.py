@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -11,18 +11,16 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, create_engine, event, select
-from sqlalchemy.exc import OperationalError
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy import Connection, Engine, select
 
-from agematch.errors import DamageFound, StoreError
+from agematch.errors import DamageFound, StoreError, UsageError
 from agematch.i18n import _
 from agematch.records import Context
 from agematch.store import audit, codec, crypto, migrate, schema
+from agematch.store.engine import has_written, make_engine, sentences
 from agematch.store.keys import RootKey
 
 DATABASE = "registry.db"
-BUSY_MS = 30_000
 KEYS_CACHED = 65_536
 
 
@@ -38,19 +36,31 @@ class Store:
         self.vault_key = root_key.derive("vault")
         self.audit_key = root_key.derive("audit")
         self.ledger_key = root_key.derive("ledger")
+        self.runs_key = root_key.derive("runs")
         self._unwrap = lru_cache(maxsize=KEYS_CACHED)(self._unwrapped)
 
     @classmethod
     def create(cls, path: Path, root_key: RootKey, defaults: Mapping[str, str]) -> Store:
-        """Make the database of a new registry; `defaults` are recorded where an upload does not state its own."""
+        """Make the database of a new registry; `defaults` are recorded where an upload does not state its own.
+
+        Raises:
+            UsageError: there is a finished registry already.
+        """
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
         database = path / DATABASE
         if not database.exists():
             database.touch(mode=0o600)
-        engine = _engine(database)
+        engine = make_engine(database)
         with sentences(database):
             migrate.upgrade(engine, path)
             store = cls(path, root_key, engine)
+            with engine.connect() as connection:
+                if connection.execute(
+                    select(schema.meta.c.name).where(schema.meta.c.name == "registry")
+                ).first():
+                    raise UsageError(
+                        _("{path} is a registry already.").format(path=path), _("Name a new folder.")
+                    )
             body = {"registry_id": secrets.token_hex(8), "defaults": dict(defaults)}
             blob = codec.seal_record(root_key.derive("meta"), "meta", {"name": "registry"}, body)
             with engine.begin() as connection:
@@ -70,7 +80,7 @@ class Store:
             raise StoreError(
                 _("The registry {path} has no database.").format(path=path), _("Restore it from a backup.")
             )
-        engine = _engine(database)
+        engine = make_engine(database)
         with sentences(database):
             migrate.upgrade(engine, path)
             store = cls(path, root_key, engine)
@@ -105,43 +115,31 @@ class Store:
     @contextmanager
     def view(self, context: Context) -> Iterator[Tx]:
         """Read facts, all of one moment; nothing can be written and no photo opened."""
-        with sentences(self.path), self._engine.connect() as connection, connection.begin():
+        with sentences(self.path), self._connect("BEGIN", read_only=True) as connection:
             yield Tx(self, context, connection)
 
     @contextmanager
     def act(self, context: Context, verb: str, target: str = "", detail: str = "") -> Iterator[Tx]:
         """Do something and say so in the audit: both are kept or neither.
 
-        On an exception everything is rolled back; if photos were opened by then, the audit still tells of that.
+        On an exception everything is rolled back, except that an act which opened a photo stays in the audit: its row
+        is on the disk before the first photo is handed out. Such an act reads only from then on, and no longer keeps
+        others from writing, however long it looks.
         """
         with sentences(self.path):
-            tx = None
-            try:
-                with self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection:
-                    with connection.begin():
-                        tx = Tx(self, context, connection, Act(verb, target, detail))
-                        yield tx
-                        tx.write_audit()
-                        removed = tx.files_to_remove
-            except BaseException:
-                if tx is not None and tx.opened:
-                    self._tell_of_failed_look(context, tx.opened)
-                raise
-        for path in removed:
-            path.unlink(missing_ok=True)
+            with self._connect("BEGIN IMMEDIATE") as connection:
+                connection.begin()
+                tx = Tx(self, context, connection, Act(verb, target, detail))
+                yield tx
+                tx.write_audit()
+                connection.commit()
+            if tx.afterwards:
+                with self._connect("BEGIN IMMEDIATE") as connection, connection.begin():
+                    for step in tx.afterwards:
+                        step(connection)
 
-    def _tell_of_failed_look(self, context: Context, opened: list[str]) -> None:
-        with (
-            self._engine.connect().execution_options(begin="BEGIN IMMEDIATE") as connection,
-            connection.begin(),
-        ):
-            tx = Tx(
-                self,
-                context,
-                connection,
-                Act("photo.open", opened[0], f"{len(opened)} photos, act not finished"),
-            )
-            tx.write_audit()
+    def _connect(self, begin: str, *, read_only: bool = False) -> Connection:
+        return self._engine.connect().execution_options(begin=begin, read_only=read_only)
 
     # ------------------------------------------------------------ keys of cases and sightings
 
@@ -195,11 +193,12 @@ class Tx:
         self.store = store
         self.context = context
         self.connection = connection
-        self.opened: list[str] = []
-        self.files_to_remove: list[Path] = []
+        self.afterwards: list[Callable[[Connection], None]] = []
+        """What is done once the act is kept, while nobody else writes: removing files that nothing names any more."""
         self._act = act
         self._quiet = False
         self._written = False
+        self._looks = False
 
     def now(self) -> str:
         """Return the time by the context's clock, ISO 8601 in UTC to the millisecond."""
@@ -223,13 +222,23 @@ class Tx:
         """Say that nothing was changed after all; the audit then has nothing to tell."""
         self._quiet = True
 
-    def look_at(self, photo_uid: str) -> None:
-        """Write the audit row now, because a photo is about to be opened."""
+    def look_at_photos(self) -> None:
+        """Put the audit row on the disk now, because a photo is about to be opened; from then on the act only reads.
+
+        Raises:
+            RuntimeError: this is a view, or the act has written something: look first, and write in an act of its own.
+        """
         if self._act is None:
             raise RuntimeError("a photo is opened in an act only")
+        if self._looks:
+            return
+        if has_written(self.connection):
+            raise RuntimeError("an act opens photos before it writes anything, or not at all")
         self._quiet = False
         self.write_audit()
-        self.opened.append(photo_uid)
+        self.connection.commit()
+        self.connection.execution_options(begin="BEGIN", read_only=True)
+        self._looks = True
 
     def write_audit(self) -> None:
         """Write the act's row, once."""
@@ -258,45 +267,3 @@ def chunks(items: list[Any], size: int = 500) -> Iterator[list[Any]]:
     """Cut a list into parts that a query takes as parameters."""
     for start in range(0, len(items), size):
         yield items[start : start + size]
-
-
-@contextmanager
-def sentences(path: Path) -> Iterator[None]:
-    """Turn what the database says of the disk into an error with a remedy."""
-    try:
-        yield
-    except OperationalError as err:
-        reason = str(err.orig)
-        remedies = {
-            "full": _("Make room on the disk and run again; nothing that was reported as done is lost."),
-            "readonly": _("The disk or the file is read-only: make it writable, or move the registry."),
-            "locked": _("Another program works on it; run again when that is done."),
-        }
-        remedy = next((text for word, text in remedies.items() if word in reason), _("Run: agematch check"))
-        raise StoreError(
-            _("The registry {path} cannot be used: {reason}.").format(path=path, reason=reason), remedy
-        ) from err
-
-
-def _engine(database: Path) -> Engine:
-    engine = create_engine(f"sqlite:///{database}", connect_args={"timeout": BUSY_MS / 1000})
-
-    @event.listens_for(engine, "connect")
-    def _configure(connection: Any, _record: ConnectionPoolEntry) -> None:
-        connection.isolation_level = (
-            None  # transactions begin where the next listener says, not where the driver guesses
-        )
-        for pragma in (
-            "journal_mode=WAL",
-            "synchronous=FULL",
-            "foreign_keys=ON",
-            "secure_delete=ON",
-            "temp_store=MEMORY",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: Connection) -> None:
-        connection.exec_driver_sql(connection.get_execution_options().get("begin", "BEGIN"))
-
-    return engine

@@ -30,11 +30,18 @@ def add(tx: Tx, decision: Decision) -> str:
 
 def of_pair(tx: Tx, case_uid: str, sighting_uid: str) -> list[Decision]:
     """Return the decisions on a pair, oldest first."""
-    query = select(TABLE).where(TABLE.c.case_uid == case_uid, TABLE.c.sighting_uid == sighting_uid)
+    return [decision for decision in of_sighting(tx, sighting_uid) if decision.case_uid == case_uid]
+
+
+def of_sighting(tx: Tx, sighting_uid: str) -> list[Decision]:
+    """Return the decisions on a sighting and any case, oldest first."""
+    query = select(TABLE).where(TABLE.c.sighting_uid == sighting_uid)
+    rows = tx.connection.execute(query.order_by(TABLE.c.decided_at, TABLE.c.uid)).mappings().all()
+    key = tx.store.data_key(tx, sighting_uid)
     found = []
-    for row in tx.connection.execute(query.order_by(TABLE.c.decided_at, TABLE.c.uid)).mappings().all():
+    for row in rows:
         clear = {name: row[name] for name in CLEAR}
-        body = codec.unseal_record(tx.store.data_key(tx, row["sighting_uid"]), TABLE.name, clear, row["blob"])
+        body = codec.unseal_record(key, TABLE.name, clear, row["blob"])
         found.append(
             Decision(
                 row["case_uid"],

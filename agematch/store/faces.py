@@ -29,11 +29,15 @@ class StoredFace:
 
 @dataclass(frozen=True)
 class GalleryRow:
-    """A reference face of an open case; a merged case's photos count for the case that it was merged into."""
+    """A reference face of an open case; a merged case's photos count for the case that it was merged into.
+
+    `facts` changes whenever a fact that ranking needs may have changed: the versions of owner and photo.
+    """
 
     face_id: int
     case_uid: str
     photo_uid: str
+    facts: str
 
 
 def put(tx: Tx, photo_uid: str, owner_uid: str, found: Sequence[AnalysedFace]) -> list[int]:
@@ -155,11 +159,23 @@ def gallery_rows(tx: Tx, ids: Iterable[int]) -> dict[int, GalleryRow]:
     """Return, by face id, which case each reference face speaks for."""
     roots = _roots(tx)
     found: dict[int, GalleryRow] = {}
-    columns = (schema.faces.c.id, schema.faces.c.owner_uid, schema.faces.c.photo_uid)
+    photos, cases = schema.photos, schema.cases
+    query = (
+        select(
+            schema.faces.c.id,
+            schema.faces.c.owner_uid,
+            schema.faces.c.photo_uid,
+            photos.c.version.label("photo_version"),
+            cases.c.version.label("case_version"),
+        )
+        .join(photos, photos.c.uid == schema.faces.c.photo_uid)
+        .join(cases, cases.c.uid == schema.faces.c.owner_uid)
+    )
     for chunk in chunks([int(face_id) for face_id in ids]):
-        for row in tx.connection.execute(select(*columns).where(schema.faces.c.id.in_(chunk))):
+        for row in tx.connection.execute(query.where(schema.faces.c.id.in_(chunk))):
             case_uid = roots.get(row.owner_uid) or row.owner_uid
-            found[row.id] = GalleryRow(row.id, case_uid, row.photo_uid)
+            facts = f"{case_uid} {row.case_version} {row.photo_version}"
+            found[row.id] = GalleryRow(row.id, case_uid, row.photo_uid, facts)
     return found
 
 
@@ -173,6 +189,13 @@ def probe_ids(tx: Tx, models: Sequence[str]) -> NDArray[np.int64]:
         .order_by(schema.faces.c.id)
     )
     return np.array(tx.connection.execute(query).scalars().all(), dtype=np.int64)
+
+
+def counts_by_model(tx: Tx) -> dict[str, int]:
+    """Return how many templates there are of each network."""
+    model = schema.templates.c.model
+    rows = tx.connection.execute(select(model, func.count()).group_by(model).order_by(model))
+    return {name: int(number) for name, number in rows}
 
 
 def _has_templates(models: Sequence[str]) -> ColumnElement[bool]:

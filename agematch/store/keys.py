@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import secrets
+import unicodedata
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,8 @@ SCHEMA = "agematch.keys/1"
 KEY_FILE_HEADER = "agematch key file, keep it secret and keep a copy"
 SCRYPT_N = 2**16
 """64 MiB and about 0.2 s for each guess at a passphrase (RFC 7914 with r = 8)."""
-SCRYPT_N_MOST = 2**20
+SCRYPT_NS = tuple(2**power for power in range(15, 21))
+"""What a slot may ask for: below that guessing is too cheap, above it opening takes gigabytes."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,7 @@ def create_slots(folder: Path, *, key_file: Path | None = None, passphrase: str 
     """Make a root key and its first slot; the key file is made if absent and used if present.
 
     Raises:
-        UsageError: the key file would lie inside the registry, or there are slots already.
+        UsageError: the key file would lie inside the registry, the passphrase is empty, or there are slots already.
         KeyUnavailable: the key file is there but is not one.
     """
     if slots_file(folder).exists():
@@ -55,6 +57,8 @@ def create_slots(folder: Path, *, key_file: Path | None = None, passphrase: str 
             _("The key file {path} would lie inside the registry.").format(path=key_file),
             _("Put it elsewhere: who finds the registry must not find its key."),
         )
+    if passphrase == "":
+        raise UsageError(_("An empty passphrase protects nothing."), _("Choose one of several words."))
     if (key_file is None) == (passphrase is None):
         raise UsageError(_("A registry needs either a key file or a passphrase."))
     root = RootKey(crypto.new_key())
@@ -119,8 +123,10 @@ def _slots(folder: Path) -> list[dict[str, Any]]:
             raise ValueError("no slots of this schema")
         for slot in slots:
             slot["kind"], slot["id"], base64.b64decode(slot["wrapped"], validate=True)
-            if slot["kind"] == "passphrase" and not 2 <= int(slot["n"]) <= SCRYPT_N_MOST:
-                raise ValueError("cost of the passphrase out of range")
+            if slot["kind"] == "passphrase":
+                base64.b64decode(slot["salt"], validate=True)
+                if slot["n"] not in SCRYPT_NS:
+                    raise ValueError("cost of the passphrase out of range")
     except (OSError, ValueError, KeyError, TypeError) as err:
         raise DamageFound(
             _("{path} cannot be read: {reason}.").format(path=path, reason=err),
@@ -145,7 +151,9 @@ def _stretched(slot: dict[str, Any], passphrase: str) -> bytes:
 
 
 def _stretch(passphrase: str, salt: bytes, n: int) -> bytes:
-    return Scrypt(salt=salt, length=crypto.KEY_BYTES, n=n, r=8, p=1).derive(passphrase.encode())
+    return Scrypt(salt=salt, length=crypto.KEY_BYTES, n=n, r=8, p=1).derive(
+        unicodedata.normalize("NFC", passphrase).encode()  # keyboards differ in the form they type
+    )
 
 
 def _make_key_file(path: Path) -> None:

@@ -83,22 +83,24 @@ def counts(tx: Tx) -> dict[UploadState, int]:
 def attention(tx: Tx) -> list[Upload]:
     """Return the uploads that gave nothing and wait for a person, oldest first."""
     query = select(TABLE).where(TABLE.c.state.notin_(GOOD)).order_by(TABLE.c.changed_at, TABLE.c.key)
-    return [_upload(tx, row) for row in tx.connection.execute(query).mappings().all()]
+    rows = tx.connection.execute(query).mappings().all()
+    keys = tx.store.data_keys(tx, {row["owner_uid"] for row in rows} - {""}) | {"": tx.store.ledger_key}
+    return [_upload(row, keys[row["owner_uid"]]) for row in rows]
 
 
 def read(tx: Tx, key: str) -> Upload | None:
     """Return one upload, or None."""
     row = tx.connection.execute(select(TABLE).where(TABLE.c.key == key)).mappings().first()
-    return _upload(tx, row) if row else None
+    return _upload(row, _key(tx, row["owner_uid"])) if row else None
 
 
 def _key(tx: Tx, owner_uid: str) -> bytes:
     return tx.store.data_key(tx, owner_uid) if owner_uid else tx.store.ledger_key
 
 
-def _upload(tx: Tx, row: Mapping[Any, Any]) -> Upload:
+def _upload(row: Mapping[Any, Any], data_key: bytes) -> Upload:
     clear = {name: row[name] for name in CLEAR}
-    body = codec.unseal_record(_key(tx, row["owner_uid"]), TABLE.name, clear, row["blob"])
+    body = codec.unseal_record(data_key, TABLE.name, clear, row["blob"])
     return Upload(
         **{**clear, "state": UploadState(row["state"])},
         where=body["where"],

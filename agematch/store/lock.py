@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from agematch.errors import LockHeld, StoreError
+from agematch.errors import LockHeld
 from agematch.i18n import _
 from agematch.store.files import atomic_write, write_error
 
@@ -56,5 +56,5 @@ def _owner(folder: Path) -> str:
     try:
         about = json.loads((folder / OWNER).read_bytes())
         return _("{command}, process {process} on {host}, since {since}").format(**about)
-    except (OSError, ValueError, KeyError, StoreError):
+    except (OSError, ValueError, KeyError, TypeError):
         return _("it has not said who it is yet")

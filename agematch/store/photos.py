@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from sqlalchemy import select
@@ -13,6 +14,7 @@ from agematch.i18n import _
 from agematch.records import Analysis, Failure, Photo
 from agematch.store import codec, crypto, faces, schema, vault
 from agematch.store.db import Store, Tx, chunks, new_uid
+from agematch.store.versioned import merged_body
 
 TABLE = schema.photos
 CLEAR = ("uid", "owner_kind", "owner_uid", "content_mac", "vault_name", "version", "created_at")
@@ -110,7 +112,7 @@ def put(
 def update(tx: Tx, uid: str, photo: Photo) -> bool:
     """Write what a person says of a photo; facts left empty keep their value. Returns whether anything changed."""
     stored = get(tx, uid)
-    wanted = codec.photo_of({**codec.photo_body(stored.photo), **codec.photo_body(photo)})
+    wanted = codec.photo_of(merged_body(codec.photo_body(stored.photo), codec.photo_body(photo)))
     wanted = replace(
         wanted, face=photo.face, box=photo.box
     )  # at most one of the two, and the newest word on it
@@ -126,7 +128,16 @@ def replace_analysis(tx: Tx, uid: str, analysis: Analysis) -> None:
     """Put the outcome of a new analysis in the place of the old one; the faces get new ids."""
     stored = get(tx, uid)
     faces.remove(tx, uid)
-    _rewrite(tx, replace(stored, version=stored.version + 1, failure=analysis.failure))
+    again = replace(
+        stored,
+        version=stored.version + 1,
+        width=analysis.width,
+        height=analysis.height,
+        format=analysis.format,
+        exif_taken_on=analysis.exif_taken_on,
+        failure=analysis.failure,
+    )
+    _rewrite(tx, again)
     faces.put(tx, uid, stored.owner_uid, analysis.faces)
 
 
@@ -134,12 +145,17 @@ def remove(tx: Tx, uid: str) -> None:
     """Remove a photo with its faces and templates; its file in the vault goes when the transaction is kept."""
     stored = get(tx, uid)
     tx.connection.execute(TABLE.delete().where(TABLE.c.uid == uid))
-    tx.files_to_remove.append(vault.path_of(tx.store, stored.vault_name))
+    tx.afterwards.append(partial(vault.remove_unnamed, tx.store, stored.vault_name))
 
 
 def open_bytes(tx: Tx, uid: str) -> bytes:
-    """Return a photo's bytes, in an act only; the act's audit row is written before the file is read."""
-    tx.look_at(uid)
+    """Return a photo's bytes, in an act only; its audit row is on the disk before, and it writes nothing after.
+
+    Raises:
+        RuntimeError: `tx` is a view, or an act that has written something.
+        DamageFound: the photo or its file is missing, or does not verify.
+    """
+    tx.look_at_photos()
     stored = get(tx, uid)
     return vault.read(tx.store, stored.vault_name, tx.store.data_key(tx, stored.owner_uid))
 

@@ -32,6 +32,12 @@ def _text(name: str, default: str | None = None) -> Column[str]:
     return Column(name, Text, nullable=False, server_default=default)
 
 
+def _late_blob() -> Column[bytes]:
+    return Column(
+        "blob", LargeBinary, nullable=False, server_default=""
+    )  # a default, as it came with a migration
+
+
 meta = Table(
     "meta", metadata, Column("name", Text, primary_key=True), Column("blob", LargeBinary, nullable=False)
 )
@@ -156,6 +162,7 @@ pair_decisions = Table(
     _text("decided_at"),
     Column("blob", LargeBinary, nullable=False),
     Index(None, "case_uid", "sighting_uid"),
+    Index(None, "sighting_uid"),
 )
 
 leads = Table(
@@ -191,6 +198,7 @@ runs = Table(
     _text("started_at"),
     _text("ended_at", ""),
     _text("counts", "{}"),
+    _late_blob(),
 )
 
 job_steps = Table(
@@ -201,6 +209,7 @@ job_steps = Table(
     Column("step", Text, primary_key=True),
     _text("state"),
     _text("at"),
+    _late_blob(),
 )
 
 model_runs = Table(
@@ -212,6 +221,7 @@ model_runs = Table(
     _text("state"),
     _text("started_at"),
     _text("ended_at", ""),
+    _late_blob(),
 )
 
 audit = Table(

@@ -25,6 +25,18 @@ class StoredSighting:
     changed_at: str
 
 
+@dataclass(frozen=True)
+class SightingVersion:
+    """A sighting as it was from `at` on, and who changed it why."""
+
+    version: int
+    sighting: Sighting
+    state: SightingState
+    at: str
+    actor: str
+    reason: str
+
+
 def _stored(row: Row) -> StoredSighting:
     return StoredSighting(
         row.uid,
@@ -81,6 +93,25 @@ def set_state(tx: Tx, uid: str, state: SightingState, reason: str) -> StoredSigh
     return _stored(FAMILY.change(tx, FAMILY.get(tx, uid), reason, state=state))
 
 
+def history(tx: Tx, uid: str) -> list[SightingVersion]:
+    """Return every version of a sighting, the first one first."""
+    return [
+        SightingVersion(
+            row.version,
+            codec.sighting_of(row.body),
+            SightingState(row.state),
+            row.at,
+            row.actor,
+            row.reason,
+        )
+        for row in FAMILY.history(tx, uid)
+    ]
+
+
 def undo(tx: Tx, uid: str, reason: str) -> StoredSighting:
-    """Bring back the facts and the state before the newest version, as a new version."""
+    """Bring back the facts and the state before the newest version, as a new version.
+
+    Raises:
+        UsageError: there is only one version.
+    """
     return _stored(FAMILY.undo(tx, uid, reason))

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from sqlalchemy import Connection, select
+
 from agematch.errors import DamageFound
 from agematch.i18n import _
-from agematch.store import crypto
+from agematch.store import crypto, schema
 from agematch.store.db import Store
-from agematch.store.files import TEMPORARY, atomic_write
+from agematch.store.files import TEMPORARY, atomic_write, write_error
 
 FOLDER = "vault"
 HEADER = b"agematch-vault-1\n"
@@ -51,6 +53,20 @@ def read(store: Store, name: str, data_key: bytes) -> bytes:
     return crypto.unseal(data_key, sealed[len(HEADER) :], name.encode(), f"vault {name[:16]}")
 
 
+def remove_unnamed(store: Store, name: str, connection: Connection) -> None:
+    """Remove a photo's file unless a record names it; `connection` keeps others from writing one meanwhile.
+
+    The same photo may have come back under the same name since its record was removed.
+    """
+    if connection.execute(select(schema.photos.c.uid).where(schema.photos.c.vault_name == name)).first():
+        return
+    path = path_of(store, name)
+    try:
+        path.unlink(missing_ok=True)
+    except OSError as err:
+        raise write_error(path, err) from err
+
+
 def files(store: Store) -> Iterator[Path]:
     """Yield every finished file of the vault."""
     for path in sorted((store.path / FOLDER).glob("??/*")):
@@ -59,5 +75,5 @@ def files(store: Store) -> Iterator[Path]:
 
 
 def leftovers(store: Store) -> list[Path]:
-    """Return files that a killed run left half written."""
-    return sorted((store.path / FOLDER).glob(f"??/{TEMPORARY}*"))
+    """Return files that a killed run left half written, in the vault and beside the database."""
+    return sorted([*(store.path / FOLDER).glob(f"??/{TEMPORARY}*"), *store.path.glob(f"{TEMPORARY}*")])

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Table, select
 
-from agematch.errors import DamageFound
+from agematch.errors import DamageFound, UsageError
 from agematch.i18n import _
 from agematch.store import codec
 from agematch.store.db import Tx, chunks, new_uid
@@ -79,6 +79,14 @@ class Family:
             rows |= {row.uid: row for row in self._rows(tx, found.mappings().all())}
         return rows
 
+    def newest(self, tx: Tx, uids: Iterable[str]) -> dict[str, int]:
+        """Return the number of the newest version of records, by uid, without opening any."""
+        found: dict[str, int] = {}
+        for chunk in chunks(sorted(set(uids))):
+            query = select(self.table.c.uid, self.table.c.version).where(self.table.c.uid.in_(chunk))
+            found |= {row.uid: row.version for row in tx.connection.execute(query)}
+        return found
+
     def get(self, tx: Tx, uid: str) -> Row:
         """Return one record. Raises DamageFound where something refers to a record that is not there."""
         row = self.get_many(tx, [uid]).get(uid)
@@ -118,6 +126,8 @@ class Family:
             self._add_version(tx, row, reason)
             return Put(uid, 1, "new")
         wanted = dict(body) if replace else merged_body(row.body, body)
+        id_field = f"{self.kind}_id"
+        wanted[id_field] = row.body[id_field]  # the same id may come in another Unicode form
         if wanted == row.body:
             return Put(row.uid, row.version, "unchanged")
         changed = self.change(tx, row, reason, body=wanted)
@@ -173,8 +183,12 @@ class Family:
         return versions
 
     def undo(self, tx: Tx, uid: str, reason: str) -> Row:
-        """Bring back the version before the newest one, as a new version."""
-        before = self.history(tx, uid)[-2]
+        """Bring back the version before the newest one, as a new version; undoing twice is doing again.
+
+        Raises:
+            UsageError: there is only one version.
+        """
+        before = self.before(tx, uid)
         return self.change(
             tx,
             self.get(tx, uid),
@@ -183,6 +197,16 @@ class Family:
             state=before.state,
             merged_into=before.merged_into,
         )
+
+    def before(self, tx: Tx, uid: str) -> VersionRow:
+        """Return the version that `undo` brings back. Raises UsageError where there is none."""
+        versions = self.history(tx, uid)
+        if len(versions) < 2:
+            raise UsageError(
+                _("The {kind} with the internal id {uid} was never changed.").format(kind=self.kind, uid=uid),
+                _("There is nothing to undo."),
+            )
+        return versions[-2]
 
     def _values(self, tx: Tx, row: Row, lookup: str) -> dict[str, Any]:
         clear = {"uid": row.uid, "lookup": lookup} | {name: getattr(row, name) for name in CLEAR[2:]}

@@ -138,16 +138,16 @@ def test_nothing_done_leaves_no_audit_row(store, context):
         assert audit.rows(tx.connection) == []
 
 
-def test_a_photo_is_opened_in_an_act_only_and_told_of_even_if_the_act_fails(store, context):
+def test_a_photo_is_opened_in_an_act_only_and_the_act_is_told_of_even_if_it_fails(store, context):
     _uid, photo_uid = put_case(store, context)
     with store.view(context) as tx, pytest.raises(RuntimeError, match="in an act only"):
         photos.open_bytes(tx, photo_uid)
-    with pytest.raises(ValueError, match="later"), store.act(context, "report") as tx:
+    with pytest.raises(ValueError, match="later"), store.act(context, "report", target=photo_uid) as tx:
         assert photos.open_bytes(tx, photo_uid) == b"photo bytes"
         raise ValueError("later")
     with store.view(context) as tx:
         last = audit.rows(tx.connection)[-1]
-    assert (last.verb, last.target) == ("photo.open", photo_uid)
+    assert (last.verb, last.target) == ("report", photo_uid)
 
 
 def test_the_audit_chain_finds_edits_removals_and_swaps(store, context):

@@ -1,0 +1,92 @@
+"""The candidate list is the same whether FAISS returned a few references or all of them were compared."""
+
+import numpy as np
+import pytest
+
+from agematch.jobs import search as search_job
+from agematch.jobs.gallery import Gallery
+from agematch.jobs.search import Probe, rank_probes
+from agematch.match.inputs import CaseFacts, ProbeQuery, ReferenceFacts, gallery_table
+from agematch.match.parameters import load_parameters
+from agematch.match.score import scorer
+from agematch.records import AgeRange, Face, ModelRef, Quality, Sex
+from agematch.store import crypto
+from agematch.store.index import GalleryIndex, SyncReport
+from agematch.vision.weights import load_manifest, models_dir
+
+CASES = 1500
+
+
+@pytest.fixture(scope="module")
+def gallery(tmp_path_factory):
+    """A gallery of random vectors round a common mean, 1 to 4 photos a case, in the space of the default networks."""
+    refs = tuple(
+        ModelRef(w.id, w.embedder.version, w.embedder.dim) for w in load_manifest(models_dir()).embedders()
+    )
+    parameters = load_parameters(models_dir() / "score.json")
+    space = parameters.space(refs)
+    generator = np.random.default_rng(3)
+    cases = [CaseFacts(f"{n:016x}", f"G-{n}", (Sex.MALE, Sex.FEMALE, Sex.UNKNOWN)[n % 3]) for n in range(CASES)]
+    references = []
+    for case in cases:
+        for _photo in range(generator.integers(1, 5)):
+            low = float(generator.integers(0, 12))
+            age = AgeRange(low, low + 1) if generator.random() < 0.8 else None
+            references.append(ReferenceFacts(len(references) + 1, case.uid, "", age, None, 80.0))
+    centres = generator.standard_normal((len(references), space.dim)) + 1.2
+    vectors = (centres / np.linalg.norm(centres, axis=1, keepdims=True)).astype(np.float32)
+    vectors[100] = vectors[200]  # the same photo in two cases
+    index = GalleryIndex(tmp_path_factory.mktemp("index"), crypto.new_key(), space.id, space.dim)
+    ids = np.arange(1, len(references) + 1)
+    index.sync(ids, lambda wanted: vectors[wanted - 1])
+    return Gallery(index, gallery_table(cases, references), space, SyncReport(len(ids), 0, "")), scorer(parameters, space), vectors
+
+
+def probes(vectors, number=12):
+    generator = np.random.default_rng(5)
+    face = Face(1, (0, 0, 1, 1), (), 1.0, "yunet", 0, Quality(90))
+    for n in range(number):
+        mixed = vectors[n * 7] * (n % 3) + generator.standard_normal(vectors.shape[1]) * 0.06 + 0.06
+        vector = (mixed / np.linalg.norm(mixed)).astype(np.float32)
+        yield Probe(face, vector, ProbeQuery(sex=(Sex.UNKNOWN, Sex.MALE)[n % 2]), n)
+    yield Probe(face, vectors[100], ProbeQuery(), number)
+
+
+def test_few_hits_give_the_same_list_as_all(gallery, monkeypatch):
+    opened, by, vectors = gallery
+    asked = list(probes(vectors))
+    complete = rank_probes(opened, by, asked, top=10**6)
+    monkeypatch.setattr(search_job, "SAMPLED_CASES", 10**6)  # the same view of what chance brings in both
+    monkeypatch.setattr(search_job, "FIRST_HITS", 16)
+    short = rank_probes(opened, by, asked, top=5)
+    for few, every in zip(short, complete, strict=True):
+        assert len(every) == CASES and len(few) == 5
+        assert [c.case_id for c in few] == [c.case_id for c in every[:5]]
+        assert [c.score for c in few] == pytest.approx([c.score for c in every[:5]], rel=1e-9)
+        assert [c.expected_by_chance for c in few] == pytest.approx([c.expected_by_chance for c in every[:5]], rel=1e-6)
+
+
+def test_lists_are_ordered_and_chance_grows_down_the_list(gallery):
+    opened, by, vectors = gallery
+    for found in rank_probes(opened, by, list(probes(vectors)), top=50):
+        scores = [c.score for c in found]
+        assert scores == sorted(scores, reverse=True) and len({c.case_uid for c in found}) == 50
+        chances = [c.expected_by_chance for c in found]
+        assert chances == sorted(chances) and chances[0] > 0
+        for candidate in found:
+            assert sum(part.log10_lr for part in candidate.evidence) == pytest.approx(candidate.log10_lr, abs=1e-9)
+
+
+def test_a_sampled_view_of_chance_is_near_the_whole_one(gallery, monkeypatch):
+    opened, by, vectors = gallery
+    asked = list(probes(vectors))
+    whole = rank_probes(opened, by, asked, top=10**6)
+    monkeypatch.setattr(search_job, "SAMPLED_CASES", 400)
+    monkeypatch.setattr(search_job, "FIRST_HITS", 64)
+    sampled = rank_probes(opened, by, asked, top=20)
+    ratio = [
+        np.log10(few[place].expected_by_chance / every[place].expected_by_chance)
+        for few, every in zip(sampled, whole, strict=True)
+        for place in (9, 19)
+    ]
+    assert np.abs(ratio).max() < 0.5
