@@ -32,16 +32,28 @@ def download(package: str, version: str, sha256: str, folder: Path, *, sdist: bo
     place.mkdir(parents=True, exist_ok=True)
     wanted = folder / f"{sha256}.txt"
     wanted.write_text(f"{package}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "download",
+        "--quiet",
+        "--disable-pip-version-check",
+        "--no-input",
+    ]
     command += ["--no-deps", "--require-hashes", "--retries", "1", "--dest", str(place), "-r", str(wanted)]
     command += ["--no-binary", ":all:", "--no-build-isolation"] if sdist else ["--only-binary", ":all:"]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False
+    )
     if done.returncode or not any(place.iterdir()):
         raise NetworkUnavailable(
             _("The archive of {package} {version} could not be downloaded: {reason}").format(
                 package=package, version=version, reason=_last_error(done.stderr)
             ),
-            _("Try again later, or set a mirror that you can reach with: pip config set global.index-url ..."),
+            _(
+                "Try again later, or set a mirror that you can reach with: pip config set global.index-url ..."
+            ),
         )
     return next(place.iterdir())
 
@@ -68,4 +80,6 @@ def member(archive: Path, name: str) -> bytes:
                 raise KeyError(name)
             return file.read()
     except FAULTS as err:
-        raise WeightsMissing(_("{name} cannot be read from {archive}.").format(name=name, archive=archive.name)) from err
+        raise WeightsMissing(
+            _("{name} cannot be read from {archive}.").format(name=name, archive=archive.name)
+        ) from err

@@ -29,6 +29,7 @@ from agematch.records import CandidateList, Context, ModelRef, SightingState
 from agematch.store import keys, sightings
 from agematch.store.db import Store
 from agematch.store.lock import batch_lock
+from agematch.store.verify import Fault
 from agematch.vision import weights
 from agematch.vision.settings import VisionSettings
 
@@ -285,7 +286,12 @@ class Registry:
         )
 
     def write_report(
-        self, output: Path, sighting_ids: Sequence[str] = (), *, top: int | None = None, show_facts: bool = False
+        self,
+        output: Path,
+        sighting_ids: Sequence[str] = (),
+        *,
+        top: int | None = None,
+        show_facts: bool = False,
     ) -> int:
         """Write an HTML report of saved sightings, all unresolved ones where none is named; returns how many lists.
 
@@ -310,7 +316,7 @@ class Registry:
         """Count what the registry holds."""
         return stats_job.stats(self._store, self._context)
 
-    def check(self, *, repair: bool = False) -> list[check_job.Fault]:
+    def check(self, *, repair: bool = False) -> list[Fault]:
         """Verify everything that is stored; with `repair`, make anew what can be derived."""
         return check_job.check(self._store, self._context, self._parameters.space(self.models), repair=repair)
 

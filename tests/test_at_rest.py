@@ -21,10 +21,14 @@ def test_no_canary_in_the_clear(agematch, portraits, tmp_path):
     agematch("search", probe, "--save", "--sighting", NAME, "--held-at", PHONE, "--place", NOTE)
     agematch("edit", "set", NAME, "marks=" + NOTE, "--reason", NOTE)
     agematch("report", "--output", tmp_path / "report.html")
-    registry = Registry.open(tmp_path / "registry", key_file=tmp_path / "registry.key", context=Context("test"))
+    registry = Registry.open(
+        tmp_path / "registry", key_file=tmp_path / "registry.key", context=Context("test")
+    )
     with registry, registry.store.view(registry.context) as tx:
         stored = faces.templates(tx, [1, 2])
-    canaries = [text.encode(coding) for text in (NAME, PHONE, NOTE) for coding in ("utf-8", "utf-16-le", "gb18030")]
+    canaries = [
+        text.encode(coding) for text in (NAME, PHONE, NOTE) for coding in ("utf-8", "utf-16-le", "gb18030")
+    ]
     canaries.append(json.dumps(NAME).strip('"').encode())
     for data in (photo.read_bytes(), probe.read_bytes()):
         canaries.append(data[len(data) // 2 : len(data) // 2 + 64])

@@ -19,7 +19,12 @@ def png_bomb(side=60_000):
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(10_000))) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(bytes(10_000)))
+        + chunk(b"IEND", b"")
+    )
 
 
 def landscape():
@@ -33,7 +38,9 @@ def bad_folder(tmp_path, portraits):
     folder = tmp_path / "坏的 照片"
     folder.mkdir()
     good = (portraits / "obama-2005.jpg").read_bytes()
-    faces = [Image.open(portraits / name).resize((200, 250)) for name in ("ardern-2018.jpg", "sunak-2017.jpg")]
+    faces = [
+        Image.open(portraits / name).resize((200, 250)) for name in ("ardern-2018.jpg", "sunak-2017.jpg")
+    ]
     crowd = Image.new("RGB", (1000, 500), "grey")
     for place in range(10):
         crowd.paste(faces[place % 2], (place % 5 * 200, place // 5 * 250))
@@ -49,7 +56,12 @@ def bad_folder(tmp_path, portraits):
     rows = ["case_id,photo,birth_date"]
     photos = [*sorted(p.name for p in folder.iterdir()), "missing.jpg"]
     rows += [f"{name.split('.')[0]},{name},1961" for name in photos]
-    rows += ["wrong date,good.jpg,1961-02-30", "future,good.jpg,2099", "two many,good.jpg,1961,,,x", ",good.jpg,1961"]
+    rows += [
+        "wrong date,good.jpg,1961-02-30",
+        "future,good.jpg,2099",
+        "two many,good.jpg,1961,,,x",
+        ",good.jpg,1961",
+    ]
     (folder / "cases.csv").write_text("\n".join(rows) + "\n", encoding="gb18030")
     return folder
 
@@ -74,7 +86,9 @@ def test_every_bad_item_is_one_line_and_the_rest_goes_in(agematch, bad_folder):
     results = [json.loads(line) for line in ran.out.splitlines()]
     assert len(results) == 14
     by_case = {result["case_id"]: result for result in results if result["case_id"]}
-    assert {name: by_case[name]["state"] for name in EXPECTED} == {name: state for name, (state, _) in EXPECTED.items()}
+    assert {name: by_case[name]["state"] for name in EXPECTED} == {
+        name: state for name, (state, _) in EXPECTED.items()
+    }
     for name, (_state, words) in EXPECTED.items():
         failure = by_case[name]["failure"]
         assert (failure is None) == (name == "good")
@@ -82,9 +96,14 @@ def test_every_bad_item_is_one_line_and_the_rest_goes_in(agematch, bad_folder):
             assert words in failure["detail"] and failure["remedy"], failure
     bad_rows = [result for result in results if result["state"] == "bad_row"]
     assert [row["where"] for row in bad_rows] == [f"cases.csv line {line}" for line in (12, 13, 14, 15)]
-    assert [words in row["failure"]["detail"] for row, words in zip(bad_rows, ("no day 30", "future", "6 cells", "id"), strict=True)] == [True] * 4
+    assert [
+        words in row["failure"]["detail"]
+        for row, words in zip(bad_rows, ("no day 30", "future", "6 cells", "id"), strict=True)
+    ] == [True] * 4
     stats = json.loads(agematch("stats", "--format", "json").out)
-    assert stats["uploads"]["total"] == 14 == sum(n for state, n in stats["uploads"].items() if state != "total")
+    assert (
+        stats["uploads"]["total"] == 14 == sum(n for state, n in stats["uploads"].items() if state != "total")
+    )
     assert stats["templates"] == 2
     again = agematch("enrol", bad_folder / "cases.csv", code=3)
     assert "14 items: 0 new, 0 changed, 14 unchanged" in again.err
@@ -120,7 +139,11 @@ def test_the_operator_chooses_among_several_faces(agematch, bad_folder):
     assert Image.open(io.BytesIO((bad_folder / "numbered.jpg").read_bytes())).size == (1000, 500)
     agematch("enrol", "--case", "c", "--face", "2", crowd)
     stats = json.loads(agematch("stats", "--format", "json").out)
-    assert stats["templates"] == 2 and stats["uploads"]["enrolled"] == 1 and stats["uploads"]["several_faces"] == 0
+    assert (
+        stats["templates"] == 2
+        and stats["uploads"]["enrolled"] == 1
+        and stats["uploads"]["several_faces"] == 0
+    )
     assert "10 found" in agematch("enrol", "--case", "d", "--face", "11", crowd, code=3).err
 
 

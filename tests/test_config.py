@@ -11,13 +11,17 @@ def test_every_setting_has_a_reader():
 
 
 def test_environment_wins_over_the_file(tmp_path):
-    (tmp_path / config.FILE_NAME).write_text('workers = 3\ncandidates = 50\nembedders = ["a", "b"]\n', encoding="utf-8")
+    (tmp_path / config.FILE_NAME).write_text(
+        'workers = 3\ncandidates = 50\nembedders = ["a", "b"]\n', encoding="utf-8"
+    )
     settings = config.load(tmp_path, {"AGEMATCH_WORKERS": "2"})
     assert settings == config.Settings(workers=2, candidates=50, embedders=("a", "b"))
 
 
 def test_all_faults_are_told_at_once(tmp_path):
-    (tmp_path / config.FILE_NAME).write_text('workers = -1\nworkres = 2\nlead_expected_by_chance = 0\n', encoding="utf-8")
+    (tmp_path / config.FILE_NAME).write_text(
+        "workers = -1\nworkres = 2\nlead_expected_by_chance = 0\n", encoding="utf-8"
+    )
     with pytest.raises(ConfigError) as caught:
         config.load(tmp_path, {"AGEMATCH_CANDIDATES": "many"})
     text = str(caught.value)

@@ -35,7 +35,15 @@ def table(tmp_path, portraits):
 def test_kill_at_random_moments(agematch, tmp_path, table, portraits):
     generator = random.Random(7)
     agematch("init")
-    command = [sys.executable, "-m", "agematch", "--registry", str(tmp_path / "registry"), "enrol", str(table)]
+    command = [
+        sys.executable,
+        "-m",
+        "agematch",
+        "--registry",
+        str(tmp_path / "registry"),
+        "enrol",
+        str(table),
+    ]
     before = 0
     for _kill in range(KILLS):
         run = subprocess.Popen(
@@ -47,13 +55,18 @@ def test_kill_at_random_moments(agematch, tmp_path, table, portraits):
         )
         time.sleep(generator.uniform(0.5, 5.0))
         run.kill()
-        reported = {json.loads(line)["case_id"] for line in run.communicate()[0].splitlines() if line.endswith("}")}
+        reported = {
+            json.loads(line)["case_id"] for line in run.communicate()[0].splitlines() if line.endswith("}")
+        }
         assert agematch("check", code=None).code in (0, 5)
         for fault in agematch("check", code=None).out.splitlines():
             assert fault.startswith("vault: ") and "killed" in fault
         stats = json.loads(agematch("stats", "--format", "json").out)
         assert stats["uploads"]["total"] >= max(before, len(reported))
-        assert stats["references"] == stats["uploads"]["enrolled"] and stats["templates"] == 2 * stats["references"]
+        assert (
+            stats["references"] == stats["uploads"]["enrolled"]
+            and stats["templates"] == 2 * stats["references"]
+        )
         before = stats["uploads"]["total"]
     agematch("enrol", table, code=3)
     agematch("check", "--repair", "--yes")

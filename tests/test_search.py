@@ -26,7 +26,9 @@ def gallery(tmp_path_factory):
     parameters = load_parameters(models_dir() / "score.json")
     space = parameters.space(refs)
     generator = np.random.default_rng(3)
-    cases = [CaseFacts(f"{n:016x}", f"G-{n}", (Sex.MALE, Sex.FEMALE, Sex.UNKNOWN)[n % 3]) for n in range(CASES)]
+    cases = [
+        CaseFacts(f"{n:016x}", f"G-{n}", (Sex.MALE, Sex.FEMALE, Sex.UNKNOWN)[n % 3]) for n in range(CASES)
+    ]
     references = []
     for case in cases:
         for _photo in range(generator.integers(1, 5)):
@@ -39,7 +41,11 @@ def gallery(tmp_path_factory):
     index = GalleryIndex(tmp_path_factory.mktemp("index"), crypto.new_key(), space.id, space.dim)
     ids = np.arange(1, len(references) + 1)
     index.sync(ids, lambda wanted: vectors[wanted - 1])
-    return Gallery(index, gallery_table(cases, references), space, SyncReport(len(ids), 0, "")), scorer(parameters, space), vectors
+    return (
+        Gallery(index, gallery_table(cases, references), space, SyncReport(len(ids), 0, "")),
+        scorer(parameters, space),
+        vectors,
+    )
 
 
 def probes(vectors, number=12):
@@ -63,7 +69,9 @@ def test_few_hits_give_the_same_list_as_all(gallery, monkeypatch):
         assert len(every) == CASES and len(few) == 5
         assert [c.case_id for c in few] == [c.case_id for c in every[:5]]
         assert [c.score for c in few] == pytest.approx([c.score for c in every[:5]], rel=1e-9)
-        assert [c.expected_by_chance for c in few] == pytest.approx([c.expected_by_chance for c in every[:5]], rel=1e-6)
+        assert [c.expected_by_chance for c in few] == pytest.approx(
+            [c.expected_by_chance for c in every[:5]], rel=1e-6
+        )
 
 
 def test_lists_are_ordered_and_chance_grows_down_the_list(gallery):
@@ -74,7 +82,9 @@ def test_lists_are_ordered_and_chance_grows_down_the_list(gallery):
         chances = [c.expected_by_chance for c in found]
         assert chances == sorted(chances) and chances[0] > 0
         for candidate in found:
-            assert sum(part.log10_lr for part in candidate.evidence) == pytest.approx(candidate.log10_lr, abs=1e-9)
+            assert sum(part.log10_lr for part in candidate.evidence) == pytest.approx(
+                candidate.log10_lr, abs=1e-9
+            )
 
 
 def test_a_sampled_view_of_chance_is_near_the_whole_one(gallery, monkeypatch):

@@ -23,10 +23,14 @@ def test_later_photos_rank_their_own_case_first(enrolled, portraits):
     found = lists_of(enrolled("search", "--sightings", portraits / "sightings.csv", "--format", "jsonl"))
     assert [f["sighting_id"] for f in found] == ["macron-2025", "ardern-2022", "obama-2012", "biden-2010"]
     for one in found:
-        assert one["schema"] == "agematch.candidates/1" and one["gallery_cases"] == 4 and one["failure"] is None
+        assert (
+            one["schema"] == "agematch.candidates/1" and one["gallery_cases"] == 4 and one["failure"] is None
+        )
         assert len(one["candidates"]) == 4 and [c["rank"] for c in one["candidates"]] == [1, 2, 3, 4]
         for candidate in one["candidates"]:
-            assert sum(p["log10_lr"] for p in candidate["evidence"]) == pytest.approx(candidate["log10_lr"], abs=1e-9)
+            assert sum(p["log10_lr"] for p in candidate["evidence"]) == pytest.approx(
+                candidate["log10_lr"], abs=1e-9
+            )
         scores = [c["score"] for c in one["candidates"]]
         chances = [c["expected_by_chance"] for c in one["candidates"]]
         assert scores == sorted(scores, reverse=True) and chances == sorted(chances)
@@ -44,7 +48,9 @@ def test_the_second_run_changes_nothing(enrolled, agematch, portraits):
     enrolled("search", "--sightings", portraits / "sightings.csv", "--save")
     after = json.loads(enrolled("stats", "--format", "json").out)
     assert before == after
-    assert after["cases"] == 4 and after["references"] == 4 and after["sightings"] == 4 and after["probes"] == 4
+    assert (
+        after["cases"] == 4 and after["references"] == 4 and after["sightings"] == 4 and after["probes"] == 4
+    )
     assert after["templates"] == 16
     assert after["uploads"]["total"] == 8 == after["uploads"]["enrolled"] + after["uploads"]["searched"]
     assert after["leads"] >= 3
@@ -84,24 +90,35 @@ def test_a_case_alone_on_the_command_line_and_its_edits(agematch, portraits):
     first = lists_of(agematch("search", probe, "--format", "jsonl"))[0]["candidates"]
     assert [c["case_id"] for c in first] == ["m", "a"]
     agematch("edit", "close", "m", "--reason", "found")
-    assert [c["case_id"] for c in lists_of(agematch("search", probe, "--format", "jsonl"))[0]["candidates"]] == ["a"]
+    assert [
+        c["case_id"] for c in lists_of(agematch("search", probe, "--format", "jsonl"))[0]["candidates"]
+    ] == ["a"]
     agematch("edit", "undo", "m", "--reason", "not yet")
     agematch("edit", "merge", "m", "--into", "a", "--reason", "test")
     merged = lists_of(agematch("search", probe, "--format", "jsonl"))[0]
     assert merged["gallery_cases"] == 1 and [c["case_id"] for c in merged["candidates"]] == ["a"]
-    assert "merged into another one already" in agematch("edit", "merge", "m", "--into", "a", "--reason", "x", code=2).err
+    assert (
+        "merged into another one already"
+        in agematch("edit", "merge", "m", "--into", "a", "--reason", "x", code=2).err
+    )
     agematch("edit", "undo", "m", "--reason", "test over")
     agematch("edit", "set", "m", "name=马", "sex=", "--reason", "correction")
     history = json.loads(agematch("edit", "history", "m", "--format", "json").out)
     assert [v["state"] for v in history] == ["open", "closed", "open", "merged", "open", "open"]
-    assert history[-1]["name"] == "马" and history[-1]["sex"] == "unknown" and history[-1]["reason"] == "correction"
+    assert (
+        history[-1]["name"] == "马"
+        and history[-1]["sex"] == "unknown"
+        and history[-1]["reason"] == "correction"
+    )
     assert agematch("check").out == ""
 
 
 def test_a_changed_row_makes_a_new_version(enrolled, portraits, tmp_path):
     text = (portraits / "cases.csv").read_text(encoding="utf-8-sig").replace("Emmanuel Macron", "E. Macron")
     changed = tmp_path / "cases.csv"
-    changed.write_text(re.sub(r"(?m)([a-z]+-\d{4}\.jpg)", lambda m: str(portraits / m[1]), text), encoding="utf-8")
+    changed.write_text(
+        re.sub(r"(?m)([a-z]+-\d{4}\.jpg)", lambda m: str(portraits / m[1]), text), encoding="utf-8"
+    )
     ran = enrolled("enrol", changed, "--format", "jsonl")
     assert [json.loads(line)["change"] for line in ran.out.splitlines()] == ["changed", *["unchanged"] * 3]
     assert len(json.loads(enrolled("edit", "history", "macron", "--format", "json").out)) == 2
@@ -109,9 +126,13 @@ def test_a_changed_row_makes_a_new_version(enrolled, portraits, tmp_path):
 
 def test_a_new_case_finds_an_old_sighting(agematch, portraits):
     agematch("init")
-    agematch("enrol", "--case", "ardern", "--born", "1980", "--taken-on", "2018", portraits / "ardern-2018.jpg")
+    agematch(
+        "enrol", "--case", "ardern", "--born", "1980", "--taken-on", "2018", portraits / "ardern-2018.jpg"
+    )
     agematch("search", "--save", "--taken-on", "2025", portraits / "macron-2025.jpg")
-    ran = agematch("enrol", "--case", "macron", "--born", "1977", "--taken-on", "2014", portraits / "macron-2014.jpg")
+    ran = agematch(
+        "enrol", "--case", "macron", "--born", "1977", "--taken-on", "2014", portraits / "macron-2014.jpg"
+    )
     assert "1 saved sightings were searched again: 1 new leads" in ran.err
     assert json.loads(agematch("stats", "--format", "json").out)["leads"] == 1
     agematch("edit", "close", "macron", "--reason", "found")
@@ -141,7 +162,10 @@ def test_calls_that_cannot_be_carried_out_say_what_to_do(agematch, portraits, tm
     assert "Make one with `agematch init`" in agematch("stats", code=2).err
     agematch("init")
     assert "is not empty" in agematch("init", code=2).err
-    assert "Photos need the case that they belong to" in agematch("enrol", portraits / "obama-2005.jpg", code=2).err
+    assert (
+        "Photos need the case that they belong to"
+        in agematch("enrol", portraits / "obama-2005.jpg", code=2).err
+    )
     assert "Name photos, or a table" in agematch("search", code=2).err
     assert "There is no case x" in agematch("edit", "close", "x", "--reason", "y", code=2).err
     lost = agematch("stats", code=1, AGEMATCH_KEY_FILE=str(tmp_path / "lost.key"))

@@ -41,7 +41,9 @@ def command(invocation: Invocation, output: Path) -> int:
     from agematch.vision import fetch, weights
 
     say(_("1. Weights and photographs"))
-    fetch.fetch(weights.load_manifest(weights.models_dir()), lambda weight, text: say(f"   {weight.file}: {text}"))
+    fetch.fetch(
+        weights.load_manifest(weights.models_dir()), lambda weight, text: say(f"   {weight.file}: {text}")
+    )
     demo_photos.fetch(output / "photos", lambda text: say(f"   {text}"))
     path, key_file, report = output / "registry", output / "demo.key", output / "report.html"
     say(_("2. The registry {path}").format(path=path))
@@ -49,7 +51,9 @@ def command(invocation: Invocation, output: Path) -> int:
         registry = Registry.open(path, key_file=key_file, context=invocation.context)
     else:
         basis = demo_photos.BASIS
-        registry = Registry.create(path, key_file=key_file, context=invocation.context, basis=basis, consent=basis)
+        registry = Registry.create(
+            path, key_file=key_file, context=invocation.context, basis=basis, consent=basis
+        )
     with registry:
         tally = Tally()
         for result in registry.enrol(registry.read_cases(output / "photos" / "cases.csv")):
@@ -61,7 +65,9 @@ def command(invocation: Invocation, output: Path) -> int:
         before = registry.stats()
         lists = [
             found
-            for answers in registry.search(registry.read_sightings(output / "photos" / "sightings.csv"), save=True)
+            for answers in registry.search(
+                registry.read_sightings(output / "photos" / "sightings.csv"), save=True
+            )
             for found in answers
         ]
         for found in lists:
@@ -73,8 +79,8 @@ def command(invocation: Invocation, output: Path) -> int:
     first = sum(bool(f.candidates) and f.candidates[0].case_id == f.sighting_id.split("-")[0] for f in lists)
     enrolled = sum(f.sighting_id.split("-")[0] in {c.case_id for c in f.candidates} for f in lists)
     say(
-        _("{first} of {enrolled} later photos rank their own case first; {other} shows somebody who is not enrolled.").format(
-            first=first, enrolled=enrolled, other=len(lists) - enrolled
-        )
+        _(
+            "{first} of {enrolled} later photos rank their own case first; {other} shows somebody who is not enrolled."
+        ).format(first=first, enrolled=enrolled, other=len(lists) - enrolled)
     )
     return ATTENTION if tally.summary().needs_attention else 0

@@ -29,7 +29,10 @@ def command() -> None:
     pass
 
 
-@command.command("set", help=_("Give facts new values: COLUMN=VALUE, the columns of cases.csv. An empty value removes one."))
+@command.command(
+    "set",
+    help=_("Give facts new values: COLUMN=VALUE, the columns of cases.csv. An empty value removes one."),
+)
 @click.argument("case_id")
 @click.argument("changes", nargs=-1, required=True, metavar="COLUMN=VALUE...")
 @reason_option
@@ -48,7 +51,9 @@ def set_facts(invocation: Invocation, case_id: str, changes: tuple[str, ...], re
     say(_("Case {id} is at version {version}.").format(id=case_id, version=stored.version))
 
 
-@command.command("merge", help=_("Say that a case is the same child as another; its photos then count for that one."))
+@command.command(
+    "merge", help=_("Say that a case is the same child as another; its photos then count for that one.")
+)
 @click.argument("case_id")
 @click.option("--into", required=True, help=_("The case that stays."))
 @reason_option
@@ -58,7 +63,11 @@ def merge(invocation: Invocation, case_id: str, into: str, reason: str) -> None:
 
     with invocation.open() as registry:
         registry.edit.merge(case_id, into, reason)
-    say(_("Case {id} is merged into {into}. To take it back: agematch edit undo {id}").format(id=case_id, into=into))
+    say(
+        _("Case {id} is merged into {into}. To take it back: agematch edit undo {id}").format(
+            id=case_id, into=into
+        )
+    )
 
 
 @command.command("close", help=_("Close a case: it is not searched any more, its history stays."))

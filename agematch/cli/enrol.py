@@ -45,6 +45,7 @@ HELP = _(
 @click.pass_obj
 def command(
     invocation: Invocation,
+    /,
     paths: tuple[str, ...],
     case_id: str | None,
     retry: bool,
@@ -84,5 +85,9 @@ def command(
                 for lists in registry.search_saved(waiting):
                     leads += sum(found.new_leads for found in lists)
                     advance()
-            say(_("{number} saved sightings were searched again: {leads} new leads.").format(number=len(waiting), leads=leads))
+            say(
+                _("{number} saved sightings were searched again: {leads} new leads.").format(
+                    number=len(waiting), leads=leads
+                )
+            )
     return ATTENTION if summary.needs_attention else 0

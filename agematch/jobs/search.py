@@ -94,6 +94,9 @@ class _Pending:
     known_uid: str = ""
 
 
+_Step = _Pending | _Found | Refused
+
+
 def search(
     store: Store,
     context: Context,
@@ -112,7 +115,7 @@ def search(
     """
     models = gallery.space.needs
 
-    def steps() -> Iterator[Task[_Pending] | Skip[_Found | Refused]]:
+    def steps() -> Iterator[Task[_Step] | Skip[_Step]]:
         for item in items:
             step = item if isinstance(item, Refused) else _begin(store, context, gallery, item, rules, models)
             yield Task(step, step.data, EveryFace()) if isinstance(step, _Pending) else Skip(step)
@@ -289,7 +292,7 @@ def _answer(
     with store.act(
         context, "search", detail=f"{len(probes)} probes, {gallery.table.searchable_cases} cases"
     ) as tx:
-        answers = []
+        answers: list[tuple[CandidateList, ...]] = []
         for one in batch:
             if isinstance(one, Refused):
                 answers.append(
@@ -300,7 +303,9 @@ def _answer(
                 _nothing(gallery, one),
             )
             if save:
-                lists = tuple(replace(found, new_leads=_write_leads(tx, gallery, found, rules)) for found in lists)
+                lists = tuple(
+                    replace(found, new_leads=_write_leads(tx, gallery, found, rules)) for found in lists
+                )
             answers.append(lists)
         if not batch:
             tx.nothing_done()
@@ -386,6 +391,8 @@ def _write_leads(tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchR
     if answer.face_id is None:
         return 0
     found = leads_of(answer, rules)
-    done = [leads.put(tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id) for candidate in found]
+    done = [
+        leads.put(tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id) for candidate in found
+    ]
     leads.withdraw_others(tx, answer.face_id, {candidate.case_uid for candidate in found})
     return done.count("new")

@@ -163,7 +163,9 @@ class GalleryIndex:
         if places is None:
             scores, found = self._flat.search(rows, k)
         else:
-            only = faiss.SearchParameters(sel=faiss.IDSelectorBatch(places))
+            selector = faiss.IDSelectorBatch(places)  # held here: FAISS keeps only its address
+            only = faiss.SearchParameters()
+            only.sel = selector
             scores, found = self._flat.search(rows, k, params=only)
         return scores, found
 

@@ -9,7 +9,18 @@ import pytest
 from agematch.cli import COMMANDS, group
 from agematch.errors import AgematchError
 
-HEAVY = ("faiss", "cv2", "dlib", "onnxruntime", "face_recognition", "sqlalchemy", "alembic", "jinja2", "PIL", "numpy.linalg")
+HEAVY = (
+    "faiss",
+    "cv2",
+    "dlib",
+    "onnxruntime",
+    "face_recognition",
+    "sqlalchemy",
+    "alembic",
+    "jinja2",
+    "PIL",
+    "numpy.linalg",
+)
 
 
 def loaded_by(*arguments):
@@ -19,7 +30,9 @@ def loaded_by(*arguments):
         "code = main(sys.argv[1:])\n"
         f"print(json.dumps([code, [name for name in {HEAVY!r} if name in sys.modules]]), file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code, *arguments], capture_output=True, text=True, check=True
+    )
     return [*json.loads(done.stderr.splitlines()[-1]), done.stdout]
 
 
@@ -40,7 +53,10 @@ def every_command():
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_every_command_has_an_example_that_names_it(name):
-    assert f"agematch {name}" in group.get_command(None, name).help or f"{name}" in group.get_command(None, name).help
+    assert (
+        f"agematch {name}" in group.get_command(None, name).help
+        or f"{name}" in group.get_command(None, name).help
+    )
     assert "Example" in group.get_command(None, name).help
 
 
