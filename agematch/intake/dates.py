@@ -166,3 +166,11 @@ def sighting_date(sighting: Sighting, photo: Photo, exif_taken_on: str) -> DateR
     """Return when a probe photo was taken: as stated for the photo or the sighting, else what the camera wrote."""
     stated = photo.taken_on or sighting.taken_on or exif_taken_on
     return date_range(stated) if stated else None
+
+
+def stated_age(sighting: Sighting) -> AgeRange | None:
+    """Return the ages that somebody thought the found child to have, None where nobody said."""
+    if sighting.age_min is None and sighting.age_max is None:
+        return None
+    low = sighting.age_min if sighting.age_min is not None else 0.0
+    return AgeRange(low, max(low, sighting.age_max if sighting.age_max is not None else OLDEST))

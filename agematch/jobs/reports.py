@@ -69,10 +69,10 @@ def render(
                 if c.reference_face_id in stored and c.case_uid in case_of
             }
             sighting = sightings.get(tx, found.sighting_uid).sighting if found.sighting_uid else None
-            taken = sighting.taken_on if sighting else ""
+            taken = _taken(stored, owners, found) or (sighting.taken_on if sighting else "")
             leads = frozenset(c.rank for c in leads_of(found, rules))
             pages.append(
-                ReportList(found, key, taken_on=taken, sighting=sighting, references=references, leads=leads)
+                ReportList(found, key, age=dates.stated_age(sighting) if sighting else None, taken_on=taken, sighting=sighting, references=references, leads=leads)
             )
         return render_candidates(
             pages,
@@ -84,6 +84,15 @@ def render(
             show_facts=show_facts,
             language=context.language,
         )
+
+
+def _taken(
+    stored: dict[int, faces.StoredFace], owners: dict[str, photos.StoredPhoto], found: CandidateList
+) -> str:
+    """Return when a saved probe photo was taken, empty where nobody knows."""
+    face = stored.get(found.face_id) if found.face_id is not None else None
+    photo = owners[face.photo_uid] if face else None
+    return photo.photo.taken_on or photo.exif_taken_on if photo else ""
 
 
 def _key(face_id: int) -> str:

@@ -17,7 +17,6 @@ from agematch.match.inputs import ProbeQuery, every_reference, nearest_reference
 from agematch.match.rank import candidates, enough
 from agematch.match.score import Scorer, score
 from agematch.records import (
-    AgeRange,
     Analysis,
     Candidate,
     CandidateList,
@@ -220,11 +219,7 @@ def _by_name(templates: Iterable[Template]) -> dict[str, NDArray[np.float32]]:
 
 def _query(item: SearchItem, exif_taken_on: str, face: Face) -> ProbeQuery:
     sighting = item.sighting
-    age = None
-    if sighting.age_min is not None or sighting.age_max is not None:
-        low = sighting.age_min if sighting.age_min is not None else 0.0
-        high = sighting.age_max if sighting.age_max is not None else 120.0
-        age = AgeRange(low, max(low, high))
+    age = dates.stated_age(sighting)
     return ProbeQuery(sex=sighting.sex, age=age, taken=_taken(item, exif_taken_on), quality=face.quality)
 
 

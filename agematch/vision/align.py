@@ -67,16 +67,19 @@ def moved(points: Points, matrix: Points) -> Points:
     return points @ matrix[:, :2].T + matrix[:, 2]
 
 
-def chip(rgb: Pixels, landmarks: Points, target: Points, size: int) -> Pixels:
+def chip(
+    rgb: Pixels, landmarks: Points, target: Points, size: int, border: int = cv2.BORDER_CONSTANT
+) -> Pixels:
     """Cut the (size, size, 3) chip in which the five landmarks lie as near to `target` as a similarity can bring them.
 
-    A face much larger than the chip is first reduced by averaging areas, so that nothing aliases.
+    What lies outside of the photo is black, as the networks' own alignments have it, or as `border` says (OpenCV's
+    border modes). A face much larger than the chip is first reduced by averaging areas, so that nothing aliases.
     """
     matrix = similarity(landmarks, target)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:
         rgb, matrix = _reduced(rgb, matrix, scale, size)
-    warped: Pixels = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR)
+    warped: Pixels = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
     return warped
 
 

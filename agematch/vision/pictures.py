@@ -43,7 +43,7 @@ def find_faces(data: bytes, models_dir: Path, settings: VisionSettings) -> Seen 
 def face_crop(photo: Decoded, face: Face, side: int) -> bytes:
     """Return a face as a JPEG of `side` by `side` pixels, turned upright, eyes level and at the same place in all."""
     landmarks = np.array(face.landmarks, dtype=np.float64) * photo.scale
-    return _jpeg(align.chip(photo.rgb, landmarks, HEAD * side, side))
+    return _jpeg(align.chip(photo.rgb, landmarks, HEAD * side, side, cv2.BORDER_REPLICATE))
 
 
 def annotated(photo: Decoded, faces: Sequence[Face]) -> bytes:
