@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import itertools
 import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -47,6 +51,21 @@ _Waiting = tuple[Task[Token] | Skip[Token], Future[Analysis] | None]
 
 def _is_done(waiting: _Waiting[Token]) -> bool:
     return waiting[1] is None or waiting[1].done()
+
+
+def _begin_worker(models_dir: Path, settings: VisionSettings) -> None:
+    """Prepare a worker process: Ctrl-C is the parent's to answer, and a worker ends when its parent does."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    init_worker(models_dir, settings)
+
+
+def _end_with(sentinel: int) -> None:
+    """Wait for the parent's end, also by a kill, after which nobody would ever ask for another photograph."""
+    multiprocessing.connection.wait([sentinel])
+    os._exit(1)
 
 
 class Analysers:
@@ -120,7 +139,7 @@ class Analysers:
         return ProcessPoolExecutor(
             self._processes,
             mp_context=multiprocessing.get_context("spawn"),
-            initializer=init_worker,
+            initializer=_begin_worker,
             initargs=(self._models_dir, self._settings),
         )
 

@@ -2,6 +2,10 @@
 
 import os
 import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +13,7 @@ from agematch.jobs.pool import Analysers, Skip, Task
 from agematch.records import FailureReason
 from agematch.vision.analyse import EveryFace, OneFace
 from agematch.vision.settings import VisionSettings
+from tests.conftest import user_environment
 
 PHOTOS = ("macron-2014.jpg", "ardern-2018.jpg", "obama-2005.jpg", "sunak-2017.jpg")
 
@@ -66,3 +71,43 @@ def test_few_photos_start_no_process(weights, portraits, processes):
     with Analysers(weights, VisionSettings(), processes) as analysers:
         assert len(list(analysers.run(list(tasks(portraits, 1))[:2]))) == 2
         assert analysers._executor is None
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+def test_workers_end_when_their_parent_is_killed(weights, portraits, tmp_path):
+    code = (
+        "import sys, time\n"
+        "from pathlib import Path\n"
+        "from tests.jobs.test_pool import tasks\n"
+        "from agematch.jobs.pool import Analysers\n"
+        "from agematch.vision.settings import VisionSettings\n"
+        "if __name__ == '__main__':\n"
+        "    analysers = Analysers(Path(sys.argv[1]), VisionSettings(), 2)\n"
+        "    next(analysers.run(tasks(Path(sys.argv[2]), 2)))\n"
+        "    print(*analysers._executor._processes, flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    script = tmp_path / "parent.py"
+    script.write_text(code, encoding="utf-8")
+    parent = subprocess.Popen(
+        [sys.executable, str(script), str(weights), str(portraits)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=user_environment(tmp_path),
+    )
+    workers = [int(word) for word in parent.stdout.readline().split()]
+    assert len(workers) == 2
+    parent.kill()
+    parent.communicate(timeout=30)  # ends when nobody holds the pipe any more
+    deadline = time.monotonic() + 30
+    while any(map(is_alive, workers)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(map(is_alive, workers))
+
+
+def is_alive(process):
+    """Whether a process runs; one that ended and that nobody has asked after yet does not."""
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
