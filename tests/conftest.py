@@ -17,6 +17,11 @@ from agematch.vision import weights as weight_files
 ROOT = Path(__file__).resolve().parents[1]
 
 
+def is_private(path: Path) -> bool:
+    """Whether only its owner may read a file; Windows says so in access lists, which nothing here sets."""
+    return os.name != "posix" or path.stat().st_mode & 0o077 == 0
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """The folder with evaluation data beside the checkout, which only developers and CI have."""

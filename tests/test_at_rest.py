@@ -8,6 +8,7 @@ import pytest
 from agematch.records import Context
 from agematch.registry import Registry
 from agematch.store import faces
+from tests.conftest import is_private
 
 pytestmark = pytest.mark.usefixtures("weights")
 NAME, PHONE, NOTE = "欧阳测试", "13800138000", "blue coat, last seen by the river"
@@ -41,4 +42,4 @@ def test_no_canary_in_the_clear(agematch, portraits, tmp_path):
         raw = path.read_bytes()
         assert not [canary for canary in canaries if canary in raw], path
         assert NAME not in path.name
-        assert path.stat().st_mode & 0o077 == 0, path
+        assert is_private(path), path

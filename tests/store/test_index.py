@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from agematch.store import crypto
 from agematch.store import index as index_module
 from agematch.store.index import MANIFEST, GalleryIndex, exact_scores
+from tests.conftest import is_private
 
 KEY = crypto.new_key()
 DIM = 6
@@ -140,7 +141,7 @@ def test_a_kill_between_segment_and_manifest_costs_only_work(tmp_path, monkeypat
 def test_nothing_of_a_vector_lies_in_the_clear(tmp_path):
     filled(tmp_path, range(1, 50))
     for path in (tmp_path / "index").iterdir():
-        assert path.stat().st_mode & 0o077 == 0
+        assert is_private(path)
         assert vectors([7]).tobytes()[:8] not in path.read_bytes()
 
 

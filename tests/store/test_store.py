@@ -40,6 +40,7 @@ from agematch.store import (
     verify,
 )
 from agematch.store.db import DATABASE, Store
+from tests.conftest import is_private
 from tests.store.conftest import MODELS, a_face, an_analysis
 
 CASE = Case(
@@ -346,7 +347,7 @@ def test_only_the_owner_may_read_the_files(store, context):
     put_case(store, context)
     for path in store.path.rglob("*"):
         if path.is_file():
-            assert path.stat().st_mode & 0o077 == 0, path
+            assert is_private(path), path
 
 
 def test_the_key_file_opens_and_another_does_not(store, key_file, tmp_path):
