@@ -22,7 +22,6 @@ class Settings:
 
     Attributes:
         workers: processes that decode, detect and embed; 0 means one for each processor.
-        models_dir: folder with `manifest.toml` and the weights; empty means the one that came with agematch.
         embedders: ids of the networks to run; empty means those that the manifest marks as default.
         max_megapixels: photographs with more pixels are refused before they are decoded.
         max_file_megabytes: files larger than this are refused before they are read.
@@ -32,7 +31,6 @@ class Settings:
     """
 
     workers: int = 0
-    models_dir: str = ""
     embedders: tuple[str, ...] = ()
     max_megapixels: int = 100
     max_file_megabytes: int = 100
@@ -78,12 +76,6 @@ def _positive(value: Any) -> float:
     return number
 
 
-def _text(value: Any) -> str:
-    if not isinstance(value, str):
-        raise ValueError(_("text in quotes"))
-    return value
-
-
 def _names(value: Any) -> tuple[str, ...]:
     if isinstance(value, str):
         value = [name.strip() for name in value.split(",") if name.strip()]
@@ -94,7 +86,6 @@ def _names(value: Any) -> tuple[str, ...]:
 
 READERS: Mapping[str, Callable[[Any], Any]] = {
     "workers": _whole(0, 512),
-    "models_dir": _text,
     "embedders": _names,
     "max_megapixels": _whole(1, 1000),
     "max_file_megabytes": _whole(1, 10_000),

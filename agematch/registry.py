@@ -164,7 +164,7 @@ class Registry:
 
     @cached_property
     def models_dir(self) -> Path:
-        return weights.models_dir(Path(self._settings.models_dir) if self._settings.models_dir else None)
+        return weights.models_dir()
 
     @cached_property
     def models(self) -> tuple[ModelRef, ...]:

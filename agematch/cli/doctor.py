@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from agematch.cli.options import Invocation
@@ -22,17 +20,12 @@ HELP = _(
 @click.command(help=HELP)
 @click.pass_obj
 def command(invocation: Invocation) -> int:
-    import os
-
-    from agematch import config
     from agematch.cli.output import print_table, say
     from agematch.jobs import doctor
     from agematch.report.overview import findings_table
     from agematch.vision import weights
 
-    settings = config.load(invocation.path, os.environ)
-    models = weights.models_dir(Path(settings.models_dir) if settings.models_dir else None)
-    findings = doctor.examine(invocation.path, invocation.key_path, models)
+    findings = doctor.examine(invocation.path, invocation.key_path, weights.models_dir())
     print_table(findings_table([(f.name, f.good, f.detail, "" if f.good else f.remedy) for f in findings]))
     bad = sum(not finding.good for finding in findings)
     say(_("{number} things to mend.").format(number=bad) if bad else _("All is well."))

@@ -26,9 +26,8 @@ def look(path: Path, settings: Settings, *, picture: bool) -> Seen:
     data = read_photo(path, settings.max_file_megabytes * 2**20)
     if isinstance(data, Failure):
         return Seen((), data)
-    folder = weights.models_dir(Path(settings.models_dir) if settings.models_dir else None)
     vision = VisionSettings(max_pixels=settings.max_megapixels * 1_000_000)
-    found = pictures.find_faces(data, folder, vision)
+    found = pictures.find_faces(data, weights.models_dir(), vision)
     if isinstance(found, Failure):
         return Seen((), found)
     return Seen(found.faces, picture=pictures.annotated(found.photo, found.faces) if picture else b"")

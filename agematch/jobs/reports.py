@@ -72,7 +72,15 @@ def render(
             taken = _taken(stored, owners, found) or (sighting.taken_on if sighting else "")
             leads = frozenset(c.rank for c in leads_of(found, rules))
             pages.append(
-                ReportList(found, key, age=dates.stated_age(sighting) if sighting else None, taken_on=taken, sighting=sighting, references=references, leads=leads)
+                ReportList(
+                    found,
+                    key,
+                    age=dates.stated_age(sighting) if sighting else None,
+                    taken_on=taken,
+                    sighting=sighting,
+                    references=references,
+                    leads=leads,
+                )
             )
         return render_candidates(
             pages,

