@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from agematch.jobs import demo_photos
 from tests.conftest import user_environment
 
 pytestmark = pytest.mark.usefixtures("weights")
@@ -26,7 +27,7 @@ def export(agematch):
 def table(tmp_path, portraits):
     """The demo's cases and sightings as cases, and a bad file, under several ids each: enough to be killed within."""
     path = tmp_path / "cases.csv"
-    names = sorted(photo.name for photo in portraits.glob("*.jpg"))
+    names = [photo.name for photo in (*demo_photos.REFERENCES, *demo_photos.PROBES)]
     rows = [f"{name}-{copy},{portraits / name}" for copy in range(3) for name in names]
     path.write_text("case_id,photo\n" + "\n".join(rows) + f"\nbad,{path}\n", encoding="utf-8")
     return path
@@ -80,4 +81,4 @@ def test_kill_at_random_moments(agematch, tmp_path, table, portraits):
     agematch("enrol", table, code=3)
     agematch("search", portraits / "obama-2012.jpg", "--save")
     assert export(agematch) == interrupted
-    assert interrupted[0]["uploads"]["total"] == 25 and interrupted[0]["uploads"]["enrolled"] == 24
+    assert interrupted[0]["uploads"]["total"] == 26 and interrupted[0]["uploads"]["enrolled"] == 24
