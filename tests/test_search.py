@@ -71,7 +71,7 @@ def test_few_hits_give_the_same_list_as_nearly_all(gallery, monkeypatch):
         assert [c.case_id for c in short] == [c.case_id for c in long]
         assert [c.score for c in short] == pytest.approx([c.score for c in long], rel=1e-9)
         chances = [c.expected_by_chance for c in long]
-        assert [c.expected_by_chance for c in short] == pytest.approx(chances, rel=1e-6)
+        assert [c.expected_by_chance for c in short] == pytest.approx(chances, rel=1e-3)  # read off a grid
 
 
 def test_lists_are_ordered_and_chance_grows_down_the_list(gallery):
