@@ -58,8 +58,7 @@ def similarity(source: Points, target: Points) -> Points:
 
 def inverse(matrix: Points) -> Points:
     """Return the 2x3 affine map that undoes `matrix`."""
-    undone: Points = cv2.invertAffineTransform(matrix)
-    return undone
+    return np.asarray(cv2.invertAffineTransform(matrix), dtype=np.float64)
 
 
 def moved(points: Points, matrix: Points) -> Points:
@@ -79,8 +78,8 @@ def chip(
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
     if scale < 0.5:
         rgb, matrix = _reduced(rgb, matrix, scale, size)
-    warped: Pixels = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
-    return warped
+    warped = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
+    return np.asarray(warped, dtype=np.uint8)
 
 
 def _reduced(rgb: Pixels, matrix: Points, scale: float, size: int) -> tuple[Pixels, Points]:
@@ -94,8 +93,12 @@ def _reduced(rgb: Pixels, matrix: Points, scale: float, size: int) -> tuple[Pixe
         return rgb, matrix
     width, height = (x1 - x0) // factor, (y1 - y0) // factor
     small = cv2.resize(
-        rgb[y0 : y0 + height * factor, x0 : x0 + width * factor], (width, height), interpolation=cv2.INTER_AREA
+        rgb[y0 : y0 + height * factor, x0 : x0 + width * factor],
+        (width, height),
+        interpolation=cv2.INTER_AREA,
     )
     # a small pixel centre c lies at factor * c + (factor - 1) / 2 + origin in the large picture
     shift = np.array([x0, y0]) + (factor - 1) / 2
-    return small, np.hstack([matrix[:, :2] * factor, (matrix[:, :2] @ shift + matrix[:, 2])[:, None]])
+    return np.asarray(small, dtype=np.uint8), np.hstack(
+        [matrix[:, :2] * factor, (matrix[:, :2] @ shift + matrix[:, 2])[:, None]]
+    )

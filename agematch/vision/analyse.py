@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,8 +15,8 @@ from agematch.vision.settings import VisionSettings
 from agematch.vision.weights import Manifest, find, load_manifest
 
 if TYPE_CHECKING:
-    from agematch.vision.detect import Detection
-    from agematch.vision.image import Decoded
+    from agematch.vision.detect import Detection, HogDetector
+    from agematch.vision.image import Decoded, Pixels
 
 __all__ = ["Analyser", "EveryFace", "OneFace", "Wanted"]
 
@@ -33,7 +32,9 @@ class Analyser:
         self._settings = settings or VisionSettings()
         manifest = load_manifest(models_dir)
         self._embedders = load_embedders(manifest, manifest.embedders(self._settings.embedders))
-        self._detector = Detector(find(manifest, manifest.weight("yunet")), self._settings, _LazyHog(manifest))
+        self._detector = Detector(
+            find(manifest, manifest.weight("yunet")), self._settings, _LazyHog(manifest)
+        )
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
@@ -77,14 +78,15 @@ class _LazyHog:
 
     def __init__(self, manifest: Manifest) -> None:
         self._manifest = manifest
-        self._detect = None
+        self._hog: HogDetector | None = None
 
-    def detect(self, rgb):
-        if self._detect is None:
+    def detect(self, rgb: Pixels) -> list[Detection]:
+        """Find faces in an RGB picture."""
+        if self._hog is None:
             from agematch.vision.detect import HogDetector
 
-            self._detect = HogDetector(find(self._manifest, self._manifest.weight("dlib-landmarks-68"))).detect
-        return self._detect(rgb)
+            self._hog = HogDetector(find(self._manifest, self._manifest.weight("dlib-landmarks-68")))
+        return self._hog.detect(rgb)
 
 
 def _faces(photo: Decoded, detections: Sequence[Detection]) -> tuple[Face, ...]:
@@ -95,10 +97,20 @@ def _faces(photo: Decoded, detections: Sequence[Detection]) -> tuple[Face, ...]:
     faces = []
     for number, found in enumerate(in_order, 1):
         x, y, width, height = (round(v / photo.scale, 2) for v in found.box)
-        landmarks = tuple((round(float(px), 2), round(float(py), 2)) for px, py in found.landmarks / photo.scale)
-        quality = assess(photo.rgb, found.landmarks, photo.scale)
+        landmarks = tuple(
+            (round(float(px), 2), round(float(py), 2)) for px, py in found.landmarks / photo.scale
+        )
+        quality = assess(photo.rgb, found.landmarks, photo.scale, found.confidence)
         faces.append(
-            Face(number, (x, y, width, height), landmarks, found.confidence, found.detector, found.rotation, quality)
+            Face(
+                number,
+                (x, y, width, height),
+                landmarks,
+                found.confidence,
+                found.detector,
+                found.rotation,
+                quality,
+            )
         )
     return tuple(faces)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -36,7 +37,9 @@ AGREE = 0.15  # of the distance between the eyes; 88 % of the faces of FG-NET de
 CLOSE_UP_PX = 320
 CLOSE_UP_EYES_PX = 100.0
 # ArcFace's template, enlarged to that eye distance and put into the middle of the close-up.
-CLOSE_UP: Points = (align.ARCFACE_112 - align.ARCFACE_112.mean(0)) * (CLOSE_UP_EYES_PX / 35.24) + CLOSE_UP_PX / 2
+CLOSE_UP: Points = (align.ARCFACE_112 - align.ARCFACE_112.mean(0)) * (
+    CLOSE_UP_EYES_PX / 35.24
+) + CLOSE_UP_PX / 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,13 +57,21 @@ class Detection:
     rotation: int = 0
 
 
+class Finder(Protocol):
+    """Finds faces in an RGB picture."""
+
+    def detect(self, rgb: Pixels) -> list[Detection]: ...
+
+
 class Detector:
     """YuNet's network and, loaded only when it is needed, dlib's detector with its landmarks."""
 
-    def __init__(self, yunet: Path, settings: VisionSettings, hog: HogDetector | None = None) -> None:
+    def __init__(self, yunet: Path, settings: VisionSettings, hog: Finder | None = None) -> None:
         self._settings = settings
         self._hog = hog
-        self._network = cv2.FaceDetectorYN.create(str(yunet), "", (320, 320), settings.min_confidence, NMS_IOU)
+        self._network = cv2.FaceDetectorYN.create(
+            str(yunet), "", (320, 320), settings.min_confidence, NMS_IOU
+        )
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Return the faces of an upright (height, width, 3) RGB picture, in no order that means anything."""
@@ -99,9 +110,11 @@ class Detector:
         centre = (x + width / 2, y + height / 2)
         straight, best = 0.0, face
         for degrees in range(0, 360, 45):
-            matrix = cv2.getRotationMatrix2D(centre, degrees, TURN_PX / (2 * max(width, height)))
+            scale = TURN_PX / (2 * max(width, height))
+            matrix = np.asarray(cv2.getRotationMatrix2D(centre, degrees, scale), dtype=np.float64)
             matrix[:, 2] += TURN_PX / 2 - np.array(centre)
-            rows = self._rows(cv2.warpAffine(bgr, matrix, (TURN_PX, TURN_PX), flags=cv2.INTER_LINEAR))
+            turned = cv2.warpAffine(bgr, matrix, (TURN_PX, TURN_PX), flags=cv2.INTER_LINEAR)
+            rows = self._rows(np.asarray(turned, dtype=np.uint8))
             if not len(rows):
                 continue
             row = rows[np.argmax(rows[:, 14])]
@@ -145,7 +158,7 @@ class Detector:
         height, width = bgr.shape[:2]
         size = (max(round(width * scale), 1), max(round(height * scale), 1))
         copy = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
-        rows = self._rows(copy)
+        rows = self._rows(np.asarray(copy, dtype=np.uint8))
         rows[:, 0:14:2] *= width / size[0]
         rows[:, 1:14:2] *= height / size[1]
         return rows
@@ -156,8 +169,8 @@ class Detector:
         _, rows = self._network.detect(bgr)
         if rows is None:
             return np.zeros((0, 15))
-        rows = rows.astype(np.float64)
-        return rows[np.isfinite(rows).all(1)]
+        found = np.asarray(rows, dtype=np.float64)
+        return found[np.isfinite(found).all(1)]
 
 
 class HogDetector:

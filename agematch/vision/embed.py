@@ -60,7 +60,9 @@ class DlibEmbedder:
         rough = align.chip(rgb, face, align.DLIB_150 + align.DLIB_MARGIN, align.DLIB_ROUGH)
         (x, y), half = align.DLIB_BOX_CENTRE + align.DLIB_MARGIN, align.DLIB_BOX_SIDE / 2
         box = self._rectangle(*(round(v) for v in (x - half, y - half, x + half, y + half)))
-        found = np.array([(point.x, point.y) for point in self._predictor(rough, box).parts()], dtype=np.float64)
+        found = np.array(
+            [(point.x, point.y) for point in self._predictor(rough, box).parts()], dtype=np.float64
+        )
         to_rough = align.similarity(face, align.DLIB_150 + align.DLIB_MARGIN)
         in_photo = align.moved(found, align.inverse(to_rough))
         return align.chip(rgb, in_photo, align.DLIB_EYE_CORNERS_150, 150)
@@ -91,7 +93,9 @@ class OnnxEmbedder:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.model = model
         self._spec = spec
-        self._session = onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            str(network), options, providers=["CPUExecutionProvider"]
+        )
         self._input = self._session.get_inputs()[0].name
 
     def embed(self, rgb: Pixels, landmarks: Points) -> Rows:
@@ -102,7 +106,9 @@ class OnnxEmbedder:
             if self._spec.channels == "bgr":
                 pixels = pixels[:, :, ::-1]
             planes = ((pixels - self._spec.mean) / self._spec.scale).transpose(2, 0, 1)[None]
-            rows.append(self._session.run(None, {self._input: np.ascontiguousarray(planes, np.float32)})[0].ravel())
+            rows.append(
+                self._session.run(None, {self._input: np.ascontiguousarray(planes, np.float32)})[0].ravel()
+            )
         return _unit(rows, self.model.dim)
 
 

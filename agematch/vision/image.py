@@ -87,7 +87,9 @@ def decode(data: bytes, settings: VisionSettings) -> Decoded | Failure:
     """
     if not data:
         return Failure(
-            FailureReason.EMPTY_FILE, _("the file has no bytes"), _("Copy the photo again from where it came from.")
+            FailureReason.EMPTY_FILE,
+            _("the file has no bytes"),
+            _("Copy the photo again from where it came from."),
         )
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # other libraries set it, and half a face must not be embedded
     with warnings.catch_warnings():
@@ -184,15 +186,15 @@ def _from_deep(image: Image.Image) -> Image.Image:
     """Return grey samples of more than 8 bits as 8 bits: scaled by the range that they can have."""
     samples = np.asarray(image).astype(np.float32)
     low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
-    if image.mode.startswith("I;16") or (image.mode == "I" and 0 <= low and high <= 65535):
+    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and high <= 65535):
         bits = 16
         tags = getattr(image, "tag_v2", None)
         if tags is not None:
             bits = max(tags.get(258, (16,)))
         low, high = 0.0, float(2 ** min(bits, 16) - 1)
-    elif 0 <= low and high <= 1:
+    elif low >= 0 and high <= 1:
         low, high = 0.0, 1.0
-    elif 0 <= low and high <= 255:
+    elif low >= 0 and high <= 255:
         low, high = 0.0, 255.0
     scaled = (np.nan_to_num(samples) - low) * (255.0 / max(high - low, 1e-6))
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
@@ -201,7 +203,9 @@ def _from_deep(image: Image.Image) -> Image.Image:
 def _too_large(settings: VisionSettings) -> Failure:
     return Failure(
         FailureReason.TOO_LARGE,
-        _("the photo unpacks to more than the limit of {limit} megapixels").format(limit=settings.max_pixels // 1_000_000),
+        _("the photo unpacks to more than the limit of {limit} megapixels").format(
+            limit=settings.max_pixels // 1_000_000
+        ),
         _("Save a smaller copy (4,000 pixels on the long side are plenty) and submit that."),
     )
 
@@ -210,7 +214,9 @@ def _damaged() -> Failure:
     return Failure(
         FailureReason.TRUNCATED,
         _("the photo is cut off or damaged"),
-        _("Copy it again from where it came from; if it is damaged there too, open it in an image viewer and save it as JPEG."),
+        _(
+            "Copy it again from where it came from; if it is damaged there too, open it in an image viewer and save it as JPEG."
+        ),
     )
 
 
@@ -219,7 +225,11 @@ def _not_a_photo(data: bytes) -> Failure:
     start = data[:512].lstrip()
     for magic, name in KNOWN_FILES:
         if start.startswith(magic):
-            return Failure(FailureReason.UNSUPPORTED, _("this is a file of the kind {kind}").format(kind=name), remedy)
+            return Failure(
+                FailureReason.UNSUPPORTED, _("this is a file of the kind {kind}").format(kind=name), remedy
+            )
     if data[4:8] == b"ftyp":
-        return Failure(FailureReason.UNSUPPORTED, _("this is a file of the kind {kind}").format(kind="video"), remedy)
+        return Failure(
+            FailureReason.UNSUPPORTED, _("this is a file of the kind {kind}").format(kind="video"), remedy
+        )
     return Failure(FailureReason.NOT_AN_IMAGE, _("this is not a photo that can be read"), remedy)

@@ -51,7 +51,7 @@ def annotated(photo: Decoded, faces: Sequence[Face]) -> bytes:
     height, width = photo.rgb.shape[:2]
     shrink = min(1.0, LONGEST_SIDE / max(height, width))
     size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-    canvas = cv2.resize(photo.rgb, size, interpolation=cv2.INTER_AREA)
+    canvas = np.asarray(cv2.resize(photo.rgb, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
     for face in faces:
         x, y, w, h = (round(v * photo.scale * shrink) for v in face.box)
         line = max(2, round(max(size) / 400))
@@ -59,12 +59,23 @@ def annotated(photo: Decoded, faces: Sequence[Face]) -> bytes:
         letter = max(0.6, min(h / 80, 2.0))
         origin = (max(x, 0), max(y - line * 2, round(22 * letter)))
         for colour, thickness in (((0, 0, 0), line * 3), (FIRST_COLOUR, line)):
-            cv2.putText(canvas, str(face.number), origin, cv2.FONT_HERSHEY_SIMPLEX, letter, colour, thickness, cv2.LINE_AA)
+            cv2.putText(
+                canvas,
+                str(face.number),
+                origin,
+                cv2.FONT_HERSHEY_SIMPLEX,
+                letter,
+                colour,
+                thickness,
+                cv2.LINE_AA,
+            )
     return _jpeg(canvas)
 
 
 def _jpeg(rgb: Pixels) -> bytes:
-    done, data = cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    done, data = cv2.imencode(
+        ".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    )
     if not done:
         raise ValueError("a picture could not be written as JPEG")
     return bytes(data.tobytes())

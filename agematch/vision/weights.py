@@ -100,7 +100,9 @@ class Manifest:
         """Return the weight file with this id. Raises NotFound, naming the ids that exist."""
         if weight_id not in self.weights:
             raise NotFound(
-                _("No weight file has the id {id!r} in {path}.").format(id=weight_id, path=self.folder / MANIFEST),
+                _("No weight file has the id {id!r} in {path}.").format(
+                    id=weight_id, path=self.folder / MANIFEST
+                ),
                 _("Known ids: {ids}.").format(ids=", ".join(self.weights)),
             )
         return self.weights[weight_id]
@@ -261,7 +263,9 @@ def _read(path: Path) -> list[WeightFile]:
     return weights
 
 
-def _text(entry: Mapping[str, Any], key: str, pattern: re.Pattern[str] | None = None, default: str | None = None) -> str:
+def _text(
+    entry: Mapping[str, Any], key: str, pattern: re.Pattern[str] | None = None, default: str | None = None
+) -> str:
     value = entry.get(key, default)
     if not isinstance(value, str) or (pattern and not pattern.fullmatch(value)) or ".." in value:
         raise ValueError(_("{key} is {value!r}").format(key=key, value=value))
@@ -279,7 +283,9 @@ def _one_of(entry: Mapping[str, Any], key: str, allowed: tuple[str, ...], defaul
     value = entry.get(key, default)
     if value not in allowed:
         raise ValueError(
-            _("{key} is {value!r}, allowed are {allowed}").format(key=key, value=value, allowed=", ".join(allowed))
+            _("{key} is {value!r}, allowed are {allowed}").format(
+                key=key, value=value, allowed=", ".join(allowed)
+            )
         )
     return str(value)
 
