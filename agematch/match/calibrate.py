@@ -1,211 +1,184 @@
-"""Fit the parameters of scoring from labelled faces; `scripts/fit_score.py` reads the data and writes the result.
+"""Fit the parameters of scoring on simulated searches; `scripts/fit_score.py` reads the data and writes the result.
 
-Searches are simulated as they happen: a gallery with one case a person, probes of the same people some years later, the
-level of unrelated faces estimated within the search. What is fitted are a dozen numbers.
+What is fitted are some twenty numbers: where unrelated faces lie, and how fast evidence rises with similarity. What is a
+choice and not fitted is a constant here, with its reason.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from agematch.match import unrelated as unrelated_faces
-from agematch.match.face import OLDEST_YEARS, component, conditions, log_mean
-from agematch.match.parameters import FaceParameters, UnrelatedParameters
-from agematch.match.unrelated import AGE_GROUPS_YEARS, PRIOR_GROUPS, UNKNOWN_GROUP
+from agematch.match.face import OLDEST_YEARS, component, log_mean
+from agematch.match.parameters import FaceParameters, FactParameters, Measured, UnrelatedParameters
+from agematch.match.simulate import (
+    Faces,
+    Search,
+    Standardised,
+    draw_searches,
+    pair_searches,
+    pooled,
+    standardised,
+    thinned,
+)
+from agematch.match.unrelated import AGE_GROUPS_YEARS, PRIOR_GROUPS, UNKNOWN_GROUP, student_tail
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
-Bools = NDArray[np.bool_]
 
 START = FaceParameters(
     log_slope=(0.7, 0.2, -0.2, 0.2),
     crossover=(1.1, 0.4, -0.2, 0.5),
-    photos=0.5,
+    photos=1.0,
     ages_when_unknown=(0.5, 2.0, 4.0, 7.0, 11.0),
     age_weights=(2.0, 1.0, 1.0, 1.0, 1.0),
     gaps_when_unknown=(4.0, 7.0, 12.0, 20.0, 35.0),
     gap_weights=(1.0, 1.0, 1.0, 1.0, 1.0),
 )
-"""Where the fit starts. Unknown ages are those of FG-NET's child photos, unknown gaps are even over their logarithm."""
-
+"""Where the fit starts. Unknown ages are those of FG-NET's child photos, unknown gaps are even over their logarithm. A
+case with n photos loses log n, as if its best photo were one of n equally likely ones: on people left out Cllr is lowest
+there and up to a quarter above."""
 
 RIDGE = 0.01
-"""The weak prior on the terms of the fit; from 0.003 to 0.1 little changes on people left out."""
+"""The weak prior on the terms of infancy and gap; from 0.003 to 0.1 little changes on people left out."""
 GROWN = 0.25
 """Before a search says more, how probable it is that photos of unknown age show grown people; a choice, as registries
 of missing children hold few."""
 DEVIATION_WEIGHT = 20.0
 """How many comparisons the prior of a deviation is worth: galleries differ in the ages of their children, and so by a
 sixth in their deviations; chosen by cross-validation over people."""
+TAIL_FREEDOM = 200.0
+"""The tail of unrelated faces: standardised within a search, those of FG-NET against CACD-VS are normal to a share of
+1 in 10,000, those of CACD-VS across its folds up to 1.4 times as frequent beyond 3 deviations; this lies between."""
+FACTS = FactParameters(
+    wrong_sex=0.02,
+    wrong_date=0.01,
+    wrong_age=0.05,
+    age_deviation_base=1.0,
+    age_deviation_share=0.15,
+    age_span_years=20.0,
+)
+"""Choices, not measured: no data on how often reports of missing and found children are wrong could be had."""
+FEWEST_PEOPLE = 5
+"""A condition with fewer mated people counts as not measured."""
+MEASURED_AGES = (0.0, 3.0, 7.0, 13.0, 18.0, 200.0)
+MEASURED_GAPS = (0.0, 5.0, 10.0, 20.0, 61.0)
+GALLERIES = 6
+STRANGERS = 60
+UNRELATED = 6000
+ROUNDS = 2
 
 
 @dataclass(frozen=True, eq=False)
-class Faces:
-    """Labelled faces: fused unit vectors (n, dim), the person in each, ages in years (nan unknown), and strangers.
+class Fitted:
+    """What a fit gives."""
 
-    Two faces are known to be unrelated where `stranger` differs; within one such group only equal `person` is known.
+    face: FaceParameters
+    unrelated: UnrelatedParameters
+
+
+def calibrate(children: Faces, adults: Faces, seed: int) -> Fitted:
+    """Fit everything on people with many photos since childhood, and on pairs of photos of grown people.
+
+    Levels, and so the standardised similarities, depend a little on the likelihood ratios (through how probable each
+    comparison is to be mated), so the fit is done twice.
     """
+    children, adults = children.enrolled(), adults.enrolled()
+    rng = np.random.default_rng(seed)
+    unrelated = fit_unrelated(children, adults)
+    one = draw_searches(children, rng, GALLERIES, lambda _rng: 1)
+    grown = draw_searches(children, rng, ROUNDS, lambda _rng: 1, ages=(13.0, 200.0), lowest_gap=1.0)
+    pairs = pair_searches(adults, rng, STRANGERS)
+    albums = draw_searches(children, rng, GALLERIES // 2, lambda rng: int(rng.integers(2, 9)))
+    face = START
 
-    vectors: Floats
-    person: Ints
-    stranger: Ints
-    age: Floats
+    def observed(searches: list[Search], known: bool, face: FaceParameters) -> Standardised:
+        z = [standardised(search, unrelated, face, known) for search in searches]
+        return thinned(pooled(searches, z), rng, UNRELATED)
 
-    def __len__(self) -> int:
-        return len(self.person)
-
-    def of(self, people: Sequence[int]) -> Faces:
-        """Return the faces of these people only."""
-        keep = np.isin(self.person, np.asarray(people))
-        return Faces(self.vectors[keep], self.person[keep], self.stranger[keep], self.age[keep])
-
-
-@dataclass(frozen=True, eq=False)
-class Search:
-    """One simulated search: similarities (n,) of a probe to reference faces, with each face's case, age and gap."""
-
-    similarity: Floats
-    case: Ints
-    age: Floats
-    gap: Floats
-    mated: Bools
-    person: int
-
-
-@dataclass(frozen=True, eq=False)
-class Comparisons:
-    """Standardised comparisons with what is known of each; weights of mated and of unrelated ones sum to 1 each."""
-
-    z: Floats
-    age: Floats
-    gap: Floats
-    mated: Bools
-    weight: Floats
-    grown: Floats
-
-
-# ---------------------------------------------------------------- searches
-
-
-def draw_searches(
-    faces: Faces,
-    rng: np.random.Generator,
-    galleries: int,
-    photos: Callable[[np.random.Generator], int],
-    ages: tuple[float, float] = (0.0, 12.0),
-    lowest_gap: float = 5.0,
-) -> list[Search]:
-    """Return searches of every probe that fits in `galleries` random galleries, one case a person.
-
-    Args:
-        photos: draws how many reference photos the cases of one gallery have.
-        ages: of the references, both included; probes are `lowest_gap` years older than the case's last.
-    """
-    people = np.unique(faces.person)
-    cosine = faces.vectors @ faces.vectors.T
-    result = []
-    for _gallery in range(galleries):
-        wanted = photos(rng)
-        chosen: list[int] = []
-        last = {}
-        for person in people:
-            young = np.flatnonzero((faces.person == person) & (faces.age >= ages[0]) & (faces.age <= ages[1]))
-            if len(young):
-                refs = np.sort(rng.choice(young, min(wanted, len(young)), replace=False))
-                chosen.extend(refs)
-                last[person] = faces.age[refs].max()
-        refs = np.array(chosen)
-        for probe in range(len(faces)):
-            person = faces.person[probe]
-            if person in last and faces.age[probe] - last[person] >= lowest_gap:
-                mated = faces.person[refs] == person
-                gap = np.where(mated, faces.age[probe] - faces.age[refs], np.nan)
-                result.append(
-                    Search(cosine[probe, refs], faces.person[refs], faces.age[refs], gap, mated, int(person))
-                )
-    return _with_gaps_for_all(result, rng)
-
-
-def _with_gaps_for_all(searches: list[Search], rng: np.random.Generator) -> list[Search]:
-    """Give unrelated comparisons gaps drawn from the mated ones, so that the gap alone says nothing."""
-    pool = np.concatenate([s.gap[s.mated] for s in searches]) if searches else np.zeros(0)
-    return [replace(s, gap=np.where(s.mated, s.gap, rng.choice(pool, len(s.gap)))) for s in searches]
-
-
-def pair_searches(faces: Faces, rng: np.random.Generator, cases: int) -> list[Search]:
-    """Return one search for each two faces of a person, in a gallery of that person's other face and `cases` strangers."""
-    result = []
-    order = np.argsort(faces.person, kind="stable")
-    for first, second in pairwise(order):
-        if faces.person[first] != faces.person[second]:
-            continue
-        strangers = np.flatnonzero(faces.stranger != faces.stranger[first])
-        refs = np.r_[first, rng.choice(strangers, min(cases, len(strangers)), replace=False)]
-        unknown = np.full(len(refs), np.nan)
-        mated = np.arange(len(refs)) == 0
-        result.append(
-            Search(
-                faces.vectors[refs] @ faces.vectors[second],
-                refs,
-                unknown,
-                unknown,
-                mated,
-                int(faces.person[first]),
-            )
+    for _round in range(ROUNDS):
+        training = Training(
+            children=observed(one, True, face),
+            grown=observed(grown, True, face),
+            unknown=(observed(one, False, face), observed(pairs, False, face)),
         )
-    return result
+        face = fit_face(training, face)
+    return Fitted(face, replace(unrelated, photos=fit_photos(albums, unrelated, face)))
 
 
-def standardised(
-    search: Search, unrelated: UnrelatedParameters, face: FaceParameters, ages_known: bool = True
-) -> tuple[Floats, float]:
-    """Return z of each comparison of a search by the level that it shows itself, and its `grown_share`."""
-    nothing = np.full(len(search.age), np.nan)
-    age = search.age if ages_known else nothing
-    faces = unrelated_faces.comparisons(unrelated, search.similarity, search.case, age, age)
-    grown = unrelated_faces.grown_share(unrelated, faces)
-    known = conditions(face, age, age, nothing, nothing, grown)
-    found = unrelated_faces.level(unrelated_faces.at_unknown_age(unrelated, grown), faces, known.log_lr)
-    return found.standardise_own(faces), grown
+def fit_photos(albums: list[Search], unrelated: UnrelatedParameters, face: FaceParameters) -> float:
+    """Return the exponent g with which n photos of an unrelated case have n ** g independent chances to be similar.
 
-
-def comparisons(searches: Sequence[Search], z: Sequence[tuple[Floats, float]]) -> Comparisons:
-    """Return the comparisons of searches; each case counts once among the mated and once among the unrelated ones.
-
-    So the age in a reference says nothing of whether a comparison is mated, and the fit gives LRs given that age.
+    From the share of unrelated cases whose best photo exceeds 1.5 and 2 deviations, by least squares on logarithms.
     """
-    case, mated = (np.concatenate([getattr(s, name) for s in searches]) for name in ("case", "mated"))
-    age, gap = (np.concatenate([getattr(s, name) for s in searches]) for name in ("age", "gap"))
-    weight = np.zeros(len(case))
-    for state in (mated, ~mated):
-        _values, place, count = np.unique(case[state], return_inverse=True, return_counts=True)
-        weight[state] = 1 / count[place.reshape(-1)] / len(count)
-    grown = np.concatenate([np.full(len(values), share) for values, share in z])
-    return Comparisons(np.concatenate([values for values, _share in z]), age, gap, mated, weight, grown)
+    best: list[float] = []
+    photos: list[int] = []
+    for search in albums:
+        z, _grown = standardised(search, unrelated, face)
+        for case in np.unique(search.case[~search.mated]):
+            here = search.case == case
+            best.append(float(z[here].max()))
+            photos.append(int(here.sum()))
+    highest, count = np.array(best), np.array(photos)
+    tail = student_tail(unrelated.tail_freedom)
+    above, below = 0.0, 0.0
+    for limit in (1.5, 2.0):
+        alone = np.log1p(-np.exp(tail.log_survival(np.array([limit]))))[0]
+        for n in np.unique(count[count > 1]):
+            some = highest[count == n]
+            missed = np.log(np.clip((some <= limit).mean(), 0.01, 0.9999))
+            above += len(some) * np.log(n) * np.log(max(missed / alone, 1e-3))
+            below += len(some) * np.log(n) ** 2
+    return float(np.clip(above / below, 0.0, 1.0)) if below else 1.0
 
 
-def thinned(some: Comparisons, rng: np.random.Generator, unrelated: int) -> Comparisons:
-    """Return all mated and at most `unrelated` of the other comparisons, drawn by their weights: a faster fit."""
-    others = np.flatnonzero(~some.mated)
-    if len(others) <= unrelated:
-        return some
-    drawn = rng.choice(others, unrelated, p=some.weight[others] / some.weight[others].sum())
-    keep = np.r_[np.flatnonzero(some.mated), drawn]
-    weight = np.r_[some.weight[some.mated], np.full(unrelated, 1 / unrelated)]
-    return Comparisons(
-        some.z[keep], some.age[keep], some.gap[keep], some.mated[keep], weight, some.grown[keep]
-    )
+def measured(faces: Faces) -> tuple[Measured, ...]:
+    """Return what each condition was measured on: how many people, and how many pairs of different people.
+
+    Conditions are the younger age of the two photos and the years between, each in bins or unknown. Comparisons of one
+    pair of people are not independent, however many photos they have, so each pair counts once.
+    """
+    gap = np.abs(faces.age[:, None] - faces.age[None, :])
+    younger = np.minimum(faces.age[:, None], faces.age[None, :])
+    ages: list[tuple[float | None, float | None]] = [
+        *zip(MEASURED_AGES[:-1], MEASURED_AGES[1:], strict=True),
+        (None, None),
+    ]
+    gaps: list[tuple[float | None, float | None]] = [
+        *zip(MEASURED_GAPS[:-1], MEASURED_GAPS[1:], strict=True),
+        (None, None),
+    ]
+    same = faces.person[:, None] == faces.person[None, :]
+    np.fill_diagonal(gap, np.nan)
+    rows = []
+    for age_low, age_high in ages:
+        for gap_low, gap_high in gaps:
+            here = np.isfinite(gap)
+            if age_low is not None and age_high is not None:
+                here &= (younger >= age_low) & (younger < age_high)
+            if gap_low is not None and gap_high is not None:
+                here &= (gap >= gap_low) & (gap < gap_high)
+            people = len(np.unique(faces.person[(here & same).any(axis=1)]))
+            first, second = np.nonzero(here & ~same)
+            pairs = len(
+                {
+                    (min(a, b), max(a, b))
+                    for a, b in zip(faces.person[first], faces.person[second], strict=True)
+                }
+            )
+            if people < FEWEST_PEOPLE:
+                people = pairs = 0
+            rows.append(Measured(age_low, age_high, gap_low, gap_high, people, pairs))
+    return tuple(rows)
 
 
 # ---------------------------------------------------------------- unrelated faces
 
 
-def fit_unrelated(children: Faces, adults: Faces, tail_freedom: float, photos: float) -> UnrelatedParameters:
+def fit_unrelated(children: Faces, adults: Faces) -> UnrelatedParameters:
     """Return how similar unrelated faces are, by the group of the reference's age.
 
     A probe's levels are its mean similarities to each group of references of other people: the age groups of `children`
@@ -238,8 +211,8 @@ def fit_unrelated(children: Faces, adults: Faces, tail_freedom: float, photos: f
         deviation_weight=np.full(PRIOR_GROUPS, DEVIATION_WEIGHT),
         spread=tuple(float(np.sqrt(some / spreads[:, 0].mean())) for some in around),
         grown=GROWN,
-        tail_freedom=tail_freedom,
-        photos=photos,
+        tail_freedom=TAIL_FREEDOM,
+        photos=1.0,
     )
 
 
@@ -250,19 +223,19 @@ def fit_unrelated(children: Faces, adults: Faces, tail_freedom: float, photos: f
 class Training:
     """What the face's parameters are fitted on: comparisons of each kind, and how much each kind weighs."""
 
-    children: Comparisons
-    grown: Comparisons
-    unknown: tuple[Comparisons, ...]
+    children: Standardised
+    grown: Standardised
+    unknown: tuple[Standardised, ...]
 
 
 def fit_face(training: Training, start: FaceParameters) -> FaceParameters:
     """Return slopes and crossovers that minimise the mean Cllr of comparisons with known and with unknown ages and gaps.
 
-    Weighted logistic regression, with a weak normal prior on all terms but the base.
+    Weighted logistic regression, with a weak normal prior on the terms of infancy and gap.
     """
     free = np.array([*start.log_slope, *start.crossover])
     half = len(start.log_slope)
-    terms = np.arange(len(free)) % half > 0
+    terms = np.isin(np.arange(len(free)) % half, (1, 2))
 
     def put(values: Floats) -> FaceParameters:
         return replace(
@@ -298,7 +271,7 @@ def over_ages(face: FaceParameters, z: Floats, grown: Floats) -> Floats:
     return np.logaddexp(np.log1p(-grown) + child, np.log(grown) + adult)
 
 
-def _cost(some: Comparisons, log_lr: Floats) -> float:
+def _cost(some: Standardised, log_lr: Floats) -> float:
     signed = np.where(some.mated, -log_lr, log_lr)
     return float((some.weight * np.logaddexp(0, signed)).sum() / (2 * np.log(2)))
 

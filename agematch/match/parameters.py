@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,27 @@ def load_parameters(path: Path) -> ScoreParameters:
             _("The score parameters {path} are not usable: {reason!r}.").format(path=path, reason=err),
             _("Restore the file from the release, or write it anew with scripts/fit_score.py."),
         ) from err
+
+
+def as_table(
+    space: FaceSpace,
+    weights: Mapping[str, float],
+    default_weight: float,
+    face: FaceParameters,
+    unrelated: UnrelatedParameters,
+    measured: Iterable[Measured],
+    facts: FactParameters,
+) -> dict[str, Any]:
+    """Return fitted parameters as the JSON object that `parse_parameters` reads."""
+    arrays = {key: np.asarray(value).tolist() for key, value in vars(unrelated).items()}
+    return {
+        "schema": SCHEMA,
+        "space": {"weights": dict(weights), "default_weight": default_weight, "calibrated_for": space.id},
+        "face": asdict(face),
+        "unrelated": arrays,
+        "measured": [asdict(row) for row in measured],
+        "facts": asdict(facts),
+    }
 
 
 def parse_parameters(table: Mapping[str, Any], digest: str) -> ScoreParameters:

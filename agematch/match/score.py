@@ -11,7 +11,7 @@ from agematch.match import chance, facts
 from agematch.match.face import LN10, Conditions, conditions
 from agematch.match.fusion import FaceSpace
 from agematch.match.inputs import GalleryTable, Hits, Ints, ProbeQuery
-from agematch.match.parameters import Measured, ScoreParameters, UnrelatedParameters
+from agematch.match.parameters import ScoreParameters, UnrelatedParameters
 from agematch.match.unrelated import (
     PRIOR_GROUPS,
     Comparisons,
@@ -113,7 +113,7 @@ def score(query: ProbeQuery, gallery: GalleryTable, hits: Hits, by: Scorer) -> S
     found = level(at_unknown_age(by.unrelated, grown), shown, mate_log_lr)
     z = found.standardise_own(faces) if hits.complete else found.standardise(faces)
     scored = _best_of_cases(query, gallery, compared, z, found, by)
-    expected = _chance(gallery, compared, drawn, scored, found, by)
+    expected = _chance(gallery, compared, drawn, scored, by)
     return replace(scored, expected_by_chance=expected)
 
 
@@ -191,6 +191,10 @@ def bounds(by: Scorer, known: facts.Ages, which: Ints) -> tuple[Floats, Floats]:
     if by.calibrated:
         age = (known.age_low[which] + known.age_high[which]) / 2
         gap = (known.gap_low[which] + known.gap_high[which]) / 2
+        age, gap = (
+            np.where(gap < 0, np.maximum(age + gap, 0), age),
+            np.abs(gap),
+        )  # the younger of the two photos
         for row in by.parameters.measured:
             here = _within(age, row.age_low, row.age_high) & _within(gap, row.gap_low, row.gap_high)
             low[here], high[here] = row.lowest, row.highest
@@ -209,7 +213,6 @@ def _chance(
     compared: _Compared,
     drawn: NDArray[np.bool_],
     scored: Scores,
-    found: Level,
     by: Scorer,
 ) -> Floats:
     # The curves are over z, so a photo's level and deviation are in its condition already; what is left is its offset.
@@ -229,14 +232,3 @@ def _chance(
         scale=gallery.searchable_cases / max(cases, 1),
     )
     return chance.expected_by_chance(sample, compared.conditions, by.tail, by.unrelated.photos, scored.score)
-
-
-def condition_of(by: Scorer, age: float, gap: float) -> Measured | None:
-    """Return what the parameters were measured on at this reference age and gap (nan where unknown), if anything."""
-    for row in by.parameters.measured:
-        if (
-            _within(np.array([age]), row.age_low, row.age_high)[0]
-            and _within(np.array([gap]), row.gap_low, row.gap_high)[0]
-        ):
-            return row
-    return None
