@@ -62,7 +62,7 @@ class Bar:
     log10_lr: str
     factor: str
     detail: str
-    kind: str  # "for", "against" or "total"
+    kind: str  # "for", "against", "limit" (the bound, which is evidence of nothing) or "total"
     cut: str  # "low" or "high" where the bar runs off that end of the axis
 
 
@@ -97,7 +97,10 @@ def bars(candidate: Candidate, scale: Scale) -> list[Bar]:
     rows: list[Bar] = []
     level = 0.0
     for part, hundredths in zip(parts, printed, strict=True):
-        rows.append(_bar(evidence_words(part.name), level, part.log10_lr, hundredths, part.detail, scale))
+        kind = "limit" if part.name == "bound" else "against" if part.log10_lr < 0 else "for"
+        rows.append(
+            _bar(evidence_words(part.name), level, part.log10_lr, hundredths, part.detail, scale, kind)
+        )
         level += part.log10_lr
     total = candidate.log10_lr
     rows.append(_bar(total_label(), 0.0, total, round(total * 100), "", scale, "total"))
@@ -105,7 +108,7 @@ def bars(candidate: Candidate, scale: Scale) -> list[Bar]:
 
 
 def _bar(
-    label: str, start: float, change: float, hundredths: int, detail: str, scale: Scale, kind: str = ""
+    label: str, start: float, change: float, hundredths: int, detail: str, scale: Scale, kind: str
 ) -> Bar:
     end = start + change
     left, right = scale.percent(min(start, end)), scale.percent(max(start, end))
@@ -117,7 +120,7 @@ def _bar(
         log10_lr=signed(hundredths),
         factor=factor(change),
         detail=detail,
-        kind=kind or ("against" if change < 0 else "for"),
+        kind=kind,
         cut="low" if min(start, end) < scale.low else "high" if max(start, end) > scale.high else "",
     )
 

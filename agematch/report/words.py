@@ -41,11 +41,13 @@ def number(value: float) -> str:
 
 
 def factor(log10_lr: float) -> str:
-    """Write one part of the evidence as what it multiplies or divides the likelihood ratio by: ×180, ÷3.2, ×1."""
-    if abs(log10_lr) > 300:  # 10 ** 308 is the end of a float
-        return (TIMES if log10_lr > 0 else DIVIDED) + "∞"
-    size = number(10 ** abs(log10_lr))
-    return (DIVIDED if log10_lr < 0 and size != "1" else TIMES) + size
+    """Write one part of the evidence as what it multiplies or divides the likelihood ratio by: ×180, ÷3.2, ×1.
+
+    Beyond a million only that is said; the hundredths beside it stay exact.
+    """
+    size = number(10 ** min(abs(log10_lr), 6))
+    sign = DIVIDED if log10_lr < 0 and size != "1" else TIMES
+    return f"> {sign}{size}" if abs(log10_lr) > 6 else sign + size
 
 
 def signed(hundredths: int) -> str:

@@ -127,7 +127,7 @@ def test_the_waterfall_is_drawn_and_its_numbers_add_up(found: Any, candidate: An
     parts = (("face", 3.424), ("age", 0.213), ("sex", 0.294), ("bound", -0.931))
     page = Page(render(listed(found(candidate(parts=parts)))))
     bars = [attrs for tag, attrs in page.tags if tag == "rect"]
-    assert [bar["class"] for bar in bars] == ["for", "for", "for", "against", "total"]
+    assert [bar["class"] for bar in bars] == ["for", "for", "for", "limit", "total"]
     printed = [float(x.replace("−", "-")) for x in re.findall(r"[+−]\d+\.\d\d", page.text)]
     assert len(printed) == 5
     assert sum(round(x * 100) for x in printed[:4]) == round(printed[4] * 100) == 300
@@ -316,7 +316,7 @@ def test_text_has_the_contrast_that_wcag_aa_asks_for(theme: int) -> None:
         if contrast(colours[pair[0]], colours[pair[1]]) < 4.5
     } == {}
     assert {
-        bar for bar in ("for", "against", "total") if contrast(colours[bar], colours["card"]) < 3
+        bar for bar in ("for", "against", "limit", "total") if contrast(colours[bar], colours["card"]) < 3
     } == set()
 
 

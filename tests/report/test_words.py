@@ -142,7 +142,14 @@ def test_parts_that_do_not_add_up_leave_a_visible_rest() -> None:
 
 
 def test_factor_and_sign() -> None:
-    assert [words.factor(x) for x in (2.26, -0.5, 0.0, -0.001, 400.0)] == ["×180", "÷3.2", "×1", "×1", "×∞"]
+    assert [words.factor(x) for x in (2.26, -0.5, 0.0, -0.001, 400.0)] == [
+        "×180",
+        "÷3.2",
+        "×1",
+        "×1",
+        "> ×1,000,000",
+    ]
+    assert words.factor(-13.65) == "> ÷1,000,000"
     assert [words.signed(x) for x in (120, -35, 0, -5)] == ["+1.20", "−0.35", "0.00", "−0.05"]
 
 
