@@ -19,6 +19,7 @@ from typing import Generic, TypeVar
 
 from agematch.i18n import _
 from agematch.records import Analysis, Failure, FailureReason
+from agematch.vision import weights
 from agematch.vision.analyse import EveryFace, OneFace
 from agematch.vision.settings import VisionSettings
 from agematch.vision.worker import analyse_in_worker, init_worker
@@ -131,11 +132,13 @@ class Analysers:
 
     def _here(self, task: Task[Token]) -> Analysis:
         if not self._local_ready:
+            weights.require(self._models_dir, self._settings.embedders)
             init_worker(self._models_dir, self._settings)
             self._local_ready = True
         return analyse_in_worker(task.data, task.wanted)
 
     def _start(self) -> ProcessPoolExecutor:
+        weights.require(self._models_dir, self._settings.embedders)
         return ProcessPoolExecutor(
             self._processes,
             mp_context=multiprocessing.get_context("spawn"),

@@ -75,7 +75,7 @@ def render(
                 ReportList(
                     found,
                     key,
-                    age=dates.stated_age(sighting) if sighting else None,
+                    age=dates.sighting_age(sighting) if sighting else None,
                     taken_on=taken,
                     sighting=sighting,
                     references=references,

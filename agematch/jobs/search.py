@@ -219,7 +219,7 @@ def _by_name(templates: Iterable[Template]) -> dict[str, NDArray[np.float32]]:
 
 def _query(item: SearchItem, exif_taken_on: str, face: Face) -> ProbeQuery:
     sighting = item.sighting
-    age = dates.stated_age(sighting)
+    age = dates.sighting_age(sighting)
     return ProbeQuery(sex=sighting.sex, age=age, taken=_taken(item, exif_taken_on), quality=face.quality)
 
 

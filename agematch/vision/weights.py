@@ -214,6 +214,20 @@ def check(manifest: Manifest, weight: WeightFile) -> WeightStatus:
     return WeightStatus(weight, path, WeightState.READY if verifies(path, weight) else WeightState.DAMAGED)
 
 
+def require(folder: Path, embedders: Iterable[str] = ()) -> None:
+    """Check that every weight file is there which an analysis with these embedders needs.
+
+    Raises WeightsMissing, so that the process that hands out work can say so before any worker is started.
+    """
+    manifest = load_manifest(folder)
+    chosen = manifest.embedders(embedders)
+    find(manifest, manifest.weight("yunet"))
+    for weight in chosen:
+        find(manifest, weight)
+        if weight.embedder and weight.embedder.kind == "dlib":
+            find(manifest, manifest.weight("dlib-landmarks-5"))
+
+
 def status(manifest: Manifest) -> list[WeightStatus]:
     """Check every weight file of the manifest, in its order."""
     return [check(manifest, weight) for weight in manifest.weights.values()]
