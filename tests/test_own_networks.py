@@ -93,7 +93,7 @@ def test_networks_of_ones_own_run_beside_the_others(own_models, portraits):
 
 
 def test_a_registry_moves_to_another_network_and_says_that_it_is_not_calibrated(agematch, own_models, portraits):
-    own = {"AGEMATCH_MODELS": str(own_models), "AGEMATCH_EMBEDDERS": "own-dlib,own-onnx"}
+    own = {"AGEMATCH_MODELS": str(own_models), "AGEMATCH_EMBEDDERS": "own-dlib"}
     agematch("init")
     agematch("enrol", portraits / "cases.csv")
     probe = portraits / "macron-2025.jpg"

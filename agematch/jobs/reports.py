@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from agematch.i18n import _
 from agematch.intake import dates
 from agematch.jobs.search import SearchRules, leads_of
 from agematch.records import CandidateList, Case, Context, Face, Failure
@@ -140,4 +141,7 @@ def _ledger(tx: Tx) -> Ledger:
 
 
 def _statement(store: Store) -> str:
-    return "\n".join(f"{key}: {value}" for key, value in sorted(store.defaults.items()))
+    """Say what holds in this registry wherever a sighting or a case says nothing of its own."""
+    basis = _("Photos are searched on this ground, unless a sighting states another: {basis}")
+    consent = _("Cases are enrolled by this consent, unless a case states another: {consent}")
+    return "\n".join([basis.format(**store.defaults), consent.format(**store.defaults)])

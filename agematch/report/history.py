@@ -30,7 +30,7 @@ def _difference(before: Mapping[str, str], after: Mapping[str, str]) -> str:
 
 def history_table(case_id: str, versions: Sequence[Version]) -> Table:
     """Return one row for each version, with what it changed."""
-    before: dict[str, str] = {name: "" for name in _facts(Case(""), CaseState.OPEN)}
+    before: dict[str, str] = dict.fromkeys(_facts(Case(""), CaseState.OPEN), "")
     rows = []
     for number, case, state, at, actor, reason in versions:
         after = _facts(case, state)
