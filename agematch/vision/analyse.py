@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,13 +11,12 @@ import numpy as np
 
 from agematch.i18n import _
 from agematch.records import AnalysedFace, Analysis, Face, Failure, FailureReason, ModelRef, Template
-from agematch.vision.choose import EveryFace, OneFace, Wanted, choose
+from agematch.vision.choose import EveryFace, OneFace, Wanted, choose, no_such_face
 from agematch.vision.settings import VisionSettings
-from agematch.vision.weights import Manifest, find, load_manifest
+from agematch.vision.weights import load_manifest
 
 if TYPE_CHECKING:
-    from agematch.vision.detect import Detection, HogDetector
-    from agematch.vision.image import Decoded, Pixels
+    from agematch.vision.image import Decoded
 
 __all__ = ["Analyser", "EveryFace", "OneFace", "Wanted"]
 
@@ -25,45 +25,58 @@ class Analyser:
     """The loaded networks. Not for several threads at once: each process, or thread, has its own."""
 
     def __init__(self, models_dir: Path, settings: VisionSettings | None = None) -> None:
+        """Load and verify the detectors and the embedders of the settings.
+
+        Raises:
+            WeightsMissing: a weight file is absent or has other bytes.
+            ConfigError: the manifest has faults, or a network does not do what its entry says.
+        """
         # The libraries are loaded here, so that the process that only hands out work does without them.
-        from agematch.vision.detect import Detector
         from agematch.vision.embed import load_embedders
+        from agematch.vision.faces import FaceFinder
 
         self._settings = settings or VisionSettings()
         manifest = load_manifest(models_dir)
+        self._finder = FaceFinder(manifest, self._settings)
         self._embedders = load_embedders(manifest, manifest.embedders(self._settings.embedders))
-        self._detector = Detector(
-            find(manifest, manifest.weight("yunet")), self._settings, _LazyHog(manifest)
-        )
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
-        """Return the networks whose templates each embedded face carries, in their order."""
+        """Return the networks whose templates each embedded face carries, in the manifest's order."""
         return tuple(embedder.model for embedder in self._embedders)
 
     def analyse(self, data: bytes, wanted: Wanted) -> Analysis:
-        """Analyse one photograph; whatever is wrong with it is the analysis's `failure`."""
+        """Analyse one photograph, a whole file's bytes; whatever is wrong with it is the analysis's `failure`.
+
+        The templates of a face are those of every network, or none where one of them gives nothing usable.
+        """
         from agematch.vision.image import decode
 
         photo = decode(data, self._settings)
         if isinstance(photo, Failure):
             return Analysis(0, 0, "", "", (), photo)
-        faces = self.faces(photo)
-        if not faces:
-            return _analysis(photo, (), no_face())
+        faces = self._finder.faces(photo)
         chosen = choose(faces, wanted)
+        if isinstance(chosen, Failure) and isinstance(wanted, OneFace) and wanted.box:
+            faces, chosen = self._look_into_box(photo, faces, wanted)
         if isinstance(chosen, Failure):
             return _analysis(photo, tuple(AnalysedFace(face) for face in faces), chosen)
         templates = self._templates(photo, chosen)
         analysed = tuple(AnalysedFace(face, templates.get(face.number, ())) for face in faces)
-        return _analysis(photo, analysed, None if any(templates.values()) else no_face())
+        return _analysis(photo, analysed, None if templates else _not_described())
 
-    def faces(self, photo: Decoded) -> tuple[Face, ...]:
-        """Return the faces of a decoded photo, numbered from left to right."""
-        return _faces(photo, self._detector.detect(photo.rgb))
+    def _look_into_box(
+        self, photo: Decoded, faces: tuple[Face, ...], wanted: OneFace
+    ) -> tuple[tuple[Face, ...], tuple[Face, ...] | Failure]:
+        """Look closer where a person has pointed at a face that the whole photo did not give; it gets the last number."""
+        found = choose(self._finder.faces_near(photo, wanted.box or (0, 0, 0, 0)), wanted)
+        if isinstance(found, Failure):
+            return faces, no_such_face(faces)
+        pointed_at = replace(found[0], number=len(faces) + 1)
+        return (*faces, pointed_at), (pointed_at,)
 
     def _templates(self, photo: Decoded, faces: Sequence[Face]) -> dict[int, tuple[Template, ...]]:
-        """Return each face's templates by its number; none where a network gave nothing usable."""
+        """Return each face's templates by its number, without the faces for which a network gave nothing usable."""
         landmarks = np.array([face.landmarks for face in faces], dtype=np.float64) * photo.scale
         rows = [embedder.embed(photo.rgb, landmarks) for embedder in self._embedders]
         return {
@@ -73,56 +86,13 @@ class Analyser:
         }
 
 
-class _LazyHog:
-    """dlib's detector, read from the disk by the first photo that needs it."""
-
-    def __init__(self, manifest: Manifest) -> None:
-        self._manifest = manifest
-        self._hog: HogDetector | None = None
-
-    def detect(self, rgb: Pixels) -> list[Detection]:
-        """Find faces in an RGB picture."""
-        if self._hog is None:
-            from agematch.vision.detect import HogDetector
-
-            self._hog = HogDetector(find(self._manifest, self._manifest.weight("dlib-landmarks-68")))
-        return self._hog.detect(rgb)
-
-
-def _faces(photo: Decoded, detections: Sequence[Detection]) -> tuple[Face, ...]:
-    """Return the faces in pixels of the full-size photo, numbered from left to right (then from the top down)."""
-    from agematch.vision.quality import assess
-
-    in_order = sorted(detections, key=lambda d: (d.box[0] + d.box[2] / 2, d.box[1], d.box[2]))
-    faces = []
-    for number, found in enumerate(in_order, 1):
-        x, y, width, height = (round(v / photo.scale, 2) for v in found.box)
-        landmarks = tuple(
-            (round(float(px), 2), round(float(py), 2)) for px, py in found.landmarks / photo.scale
-        )
-        quality = assess(photo.rgb, found.landmarks, photo.scale, found.confidence)
-        faces.append(
-            Face(
-                number,
-                (x, y, width, height),
-                landmarks,
-                found.confidence,
-                found.detector,
-                found.rotation,
-                quality,
-            )
-        )
-    return tuple(faces)
-
-
 def _analysis(photo: Decoded, faces: tuple[AnalysedFace, ...], failure: Failure | None) -> Analysis:
     return Analysis(photo.width, photo.height, photo.format, photo.exif_taken_on, faces, failure)
 
 
-def no_face() -> Failure:
-    """Return the failure of a photo in which nothing was found."""
+def _not_described() -> Failure:
     return Failure(
         FailureReason.NO_FACE,
-        _("no face was found"),
+        _("a face was found, but no network could describe it"),
         _("Submit a photo that shows the face larger, sharper or more from the front."),
     )

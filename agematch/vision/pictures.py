@@ -11,8 +11,11 @@ import numpy as np
 
 from agematch.records import Face, Failure
 from agematch.vision import align
+from agematch.vision.choose import no_face
+from agematch.vision.faces import FaceFinder
 from agematch.vision.image import Decoded, Pixels, decode
 from agematch.vision.settings import VisionSettings
+from agematch.vision.weights import load_manifest
 
 # Where the five landmarks lie in a picture of side 1: the whole head with hair and ears, all eyes at one height.
 HEAD = (align.ARCFACE_112 - 56.0) / 112.0 * 0.62 + np.array([0.5, 0.55])
@@ -31,12 +34,10 @@ class Seen:
 
 def find_faces(data: bytes, models_dir: Path, settings: VisionSettings) -> Seen | Failure:
     """Decode a photo and find its faces; nothing is embedded."""
-    from agematch.vision.analyse import Analyser, no_face
-
     photo = decode(data, settings)
     if isinstance(photo, Failure):
         return photo
-    faces = Analyser(models_dir, settings).faces(photo)
+    faces = FaceFinder(load_manifest(models_dir), settings).faces(photo)
     return Seen(photo, faces) if faces else no_face()
 
 

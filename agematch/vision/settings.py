@@ -14,7 +14,8 @@ class VisionSettings:
         decoded_long_side_px: photographs are decoded to the smallest size whose long side is not below this.
         detection_long_sides_px: long sides of the copies in which faces are looked for; those that would enlarge
             the photo by more than a third are left out, the first excepted.
-        min_confidence: the detector's confidence, 0 to 1, below which a detection is no face.
+        min_confidence: the detector's confidence, 0 to 1, below which a detection is no face. In 302 FG-NET and CACD
+            photos with the faces painted over nothing upright is above 0.31; the least sure face of FG-NET has 0.86.
         embedders: ids of the embedders to run; empty means those that the manifest marks as default.
     """
 
