@@ -14,6 +14,10 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
+INTEL_MAC = "sys_platform == 'darwin' and platform_machine == 'x86_64'"
+OTHERS = "sys_platform != 'darwin' or platform_machine != 'x86_64'"
+# The first versions without wheels for Macs with Intel processors: such a Mac gets an older one, all others a newer.
+WITHOUT_INTEL_MACS = {"cryptography": "49", "dlib-bin": "20", "faiss-cpu": "1.14", "onnxruntime": "1.24"}
 HEAD = "# Made by scripts/lock.py from setup.cfg. Install with: pip install --require-hashes --no-deps -r {name}\n"
 
 
@@ -22,7 +26,9 @@ def lock(name: str, requirements: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         wanted = Path(folder, "wanted.in")
         override = Path(folder, "override.txt")
-        wanted.write_text(requirements, encoding="utf-8")
+        forks = [f"{name}<{first} ; {INTEL_MAC}" for name, first in WITHOUT_INTEL_MACS.items()]
+        forks += [f"{name}>={first} ; {OTHERS}" for name, first in WITHOUT_INTEL_MACS.items()]
+        wanted.write_text("\n".join([requirements, *forks]), encoding="utf-8")
         override.write_text("dlib ; sys_platform == 'never'\n", encoding="utf-8")
         command = ["uv", "pip", "compile", "--universal", "--python-version", "3.11", "--generate-hashes"]
         command += ["--no-emit-index-url", "--no-emit-find-links", "--no-header", "--no-annotate", "--quiet"]
