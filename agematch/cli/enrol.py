@@ -57,7 +57,7 @@ def command(
     from agematch.cli.output import bar, say
     from agematch.cli.results import enrol_line, enrol_summary
     from agematch.jobs import manifests
-    from agematch.jobs.enrol import Tally
+    from agematch.jobs.enrol import Change, Tally
 
     given = {name: value for name, value in facts.items() if value is not None}
     given |= {"birth_calendar": "lunar"} if lunar else {}
@@ -74,7 +74,7 @@ def command(
                 tally.add(result)
                 if output == "jsonl":
                     click.echo(enrol_line(result))
-                elif result.failure or result.elsewhere:
+                elif result.failure or result.elsewhere or result.change is Change.CHANGED:
                     say(enrol_line(result, words=True))
                 advance()
         summary = tally.summary()

@@ -20,6 +20,12 @@ def enrol_line(result: EnrolResult, words: bool = False) -> str:
     """Return one line about an enrolled item: JSON, or words where it needs attention."""
     if words and result.failure:
         return failure_line(result.where, result.failure)
+    if words and not result.elsewhere:
+        return printable(
+            _("{where}: case {case_id} changed. What it was before: agematch edit history {case_id}").format(
+                where=result.where, case_id=result.case_id
+            )
+        )
     if words:
         return printable(
             _(
