@@ -98,7 +98,11 @@ class Store:
     @cached_property
     def _about(self) -> dict[str, Any]:
         with self._engine.connect() as connection:
-            row = connection.execute(select(schema.meta).where(schema.meta.c.name == "registry")).first()
+            return self.read_about(connection)
+
+    def read_about(self, connection: Connection) -> dict[str, Any]:
+        """Return the registry's own record, empty where there is none. Raises DamageFound."""
+        row = connection.execute(select(schema.meta).where(schema.meta.c.name == "registry")).first()
         if row is None:
             return {}
         return codec.unseal_record(self.root_key.derive("meta"), "meta", {"name": "registry"}, row.blob)

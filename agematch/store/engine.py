@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -37,8 +38,11 @@ def make_engine(database: Path) -> Engine:
         connection.isolation_level = (
             None  # transactions begin where the next listener says, not where the driver guesses
         )
-        for pragma in PRAGMAS:
-            connection.execute(f"PRAGMA {pragma}")
+        try:
+            for pragma in PRAGMAS:
+                connection.execute(f"PRAGMA {pragma}")
+        except UnicodeDecodeError as err:  # the driver's, over a message that quotes a broken schema
+            raise sqlite3.DatabaseError("malformed database schema") from err
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:

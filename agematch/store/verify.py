@@ -56,6 +56,7 @@ def verify(tx: Tx, *, deep: bool = True) -> list[Fault]:
     unnamed = _leftovers(tx)  # first: files that come in later are not known to this transaction
     parts: tuple[Callable[[Tx], Iterable[Fault]], ...] = (
         _database,
+        _about,
         _keys,
         lambda tx: _records(tx, cases.FAMILY),
         lambda tx: _records(tx, sightings.FAMILY),
@@ -121,6 +122,11 @@ def _database(tx: Tx) -> Iterator[Fault]:
         yield Fault(
             "registry.db", _("{table} row {row} refers to nothing").format(table=row[0], row=row[1]), restore
         )
+
+
+def _about(tx: Tx) -> Iterator[Fault]:
+    if not tx.store.read_about(tx.connection):
+        yield Fault("meta", _("the registry's own record is missing"), _("Restore it from a backup."))
 
 
 def _keys(tx: Tx) -> Iterator[Fault]:
