@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Write requirements.txt and requirements-dev.txt from the ranges in setup.cfg: versions and hashes, no addresses.
 
-Needs uv (any way to have it on the PATH). `face_recognition` asks for `dlib`, which is built from source; the lock
-overrides that with the prebuilt `dlib-bin`, which setup.cfg names. That is why the lock is installed with --no-deps.
+Needs uv (any way to have it on the PATH). `face_recognition`, which the benchmark measures against, asks for `dlib`,
+which is built from source; the lock overrides that with the prebuilt `dlib-bin`, which setup.cfg names. That is why
+the lock is installed with --no-deps.
 """
 
 from __future__ import annotations
