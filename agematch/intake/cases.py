@@ -74,5 +74,18 @@ def read_cases(path: Path) -> Manifest[CaseRow]:
     cases = {
         name: Case(name, **values, extra=MappingProxyType(notes)) for name, (values, notes) in merged.items()
     }
-    rows = [CaseRow(entry.line, cases[entry.id], entry.photo) for entry in kept]
+    rows = []
+    for entry in kept:
+        case = cases[entry.id]
+        if entry.photo and entry.photo.taken_on and (early := _before_birth(case, entry.photo)):
+            clashes.append(manifest.problem(path, entry.line, early))
+        else:
+            rows.append(CaseRow(entry.line, case, entry.photo))
     return Manifest(sheet.encoding, rows, manifest.in_order([*problems, *clashes]))
+
+
+def _before_birth(case: Case, photo: Photo) -> list[facts.Fault]:
+    """Return what is wrong where a photo is older than the birth date, which another row may have given."""
+    return facts.contradictions(
+        {"birth_date": case.birth_date, "birth_calendar": case.birth_calendar, "taken_on": photo.taken_on}
+    )

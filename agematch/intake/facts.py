@@ -2,116 +2,67 @@
 
 from __future__ import annotations
 
-import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any
 
 from agematch.errors import UsageError
 from agematch.i18n import _
 from agematch.intake import dates
-from agematch.records import Case, Photo, Sex, Sighting, Source
-
-SEXES: Mapping[str, Sex] = MappingProxyType(
-    {"female": Sex.FEMALE, "f": Sex.FEMALE, "女": Sex.FEMALE, "女性": Sex.FEMALE}
-    | {"male": Sex.MALE, "m": Sex.MALE, "男": Sex.MALE, "男性": Sex.MALE}
-    | {"unknown": Sex.UNKNOWN, "u": Sex.UNKNOWN, "?": Sex.UNKNOWN, "未知": Sex.UNKNOWN, "不详": Sex.UNKNOWN}
+from agematch.intake.dates import Unreadable
+from agematch.intake.readers import (
+    AGE_KINDS,
+    CALENDARS,
+    SEXES,
+    SOURCES,
+    age,
+    box,
+    count,
+    day,
+    identifier,
+    lunar_day,
+    one_of,
+    text,
+    word,
 )
-SOURCES: Mapping[str, Source] = MappingProxyType(
-    {source.value: source for source in Source}
-    | {"孤儿院": Source.ORPHANAGE, "福利院": Source.ORPHANAGE, "街头": Source.STREET, "流浪": Source.STREET}
-    | {"派出所": Source.POLICE, "公安": Source.POLICE, "警察": Source.POLICE, "医院": Source.HOSPITAL}
-    | {"学校": Source.SCHOOL, "本人": Source.SELF, "其他": Source.OTHER, "其它": Source.OTHER}
-)
-AGE_KINDS = MappingProxyType(
-    {"completed": "completed", "周岁": "completed", "实岁": "completed", "nominal": "nominal", "虚岁": "nominal"}
-)
-CALENDARS = MappingProxyType(
-    {"solar": "solar", "公历": "solar", "阳历": "solar", "lunar": "lunar", "农历": "lunar", "阴历": "lunar"}
-)
-LONGEST = 10_000
+from agematch.intake.signs import shown
+from agematch.records import Case, Photo, Sighting, Source
 
 
-def text(value: str) -> str:
-    """Read words: one line of them or several, without signs that a terminal would obey."""
-    plain = unicodedata.normalize("NFC", value).strip()
-    if any(unicodedata.category(sign) in ("Cc", "Cs") and sign not in "\n\r\t" for sign in plain):
-        raise ValueError(_("there are control characters in it. Type it anew."))
-    if len(plain) > LONGEST:
-        raise ValueError(_("it is longer than {number} characters.").format(number=LONGEST))
-    return plain
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one value, and what to write instead."""
+
+    column: str
+    what: str
+    remedy: str = ""
 
 
-def identifier(value: str) -> str:
-    """Read an id: one line, not empty."""
-    plain = text(value)
-    if not plain or any(sign in plain for sign in "\n\r\t"):
-        raise ValueError(_("an id is one line of text. Give one."))
-    return plain
+class BadValue(ValueError):
+    """Values that their columns do not take; the text says what is wrong with each."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__(told(faults))
+        self.faults = tuple(faults)
+        self.column = faults[0].column
 
 
-def path(value: str) -> str:
-    """Read the path of a photo, with the separators of any system."""
-    plain = value.strip()
-    if not plain or "\0" in plain or "\n" in plain:
-        raise ValueError(_("no photo is named. Name its file."))
-    return plain
+def told(faults: Iterable[Fault]) -> str:
+    """Return what is wrong, in one sentence that names each column."""
+    return "; ".join(f"{fault.column}: {fault.what.rstrip('.')}" for fault in faults) + "."
 
 
-def day(value: str) -> str:
-    """Read a date that lies in the past."""
-    dates.reject_future(dates.date_range(value), datetime.now(UTC).date())
-    return dates.normalise(value)
-
-
-def lunar_day(value: str) -> str:
-    """Read a date of the Chinese lunar calendar, whose months all may have 30 days."""
-    dates.reject_future(dates.date_range(value, "lunar"), datetime.now(UTC).date())
-    return dates.normalise(value)
-
-
-def age(value: str) -> float:
-    """Read an age in years."""
-    return dates.parse_age(value)
-
-
-def count(value: str) -> int:
-    """Read a number from 1."""
-    plain = unicodedata.normalize("NFKC", value).strip()
-    if not plain.isdecimal() or not 1 <= int(plain) <= 1000:
-        raise ValueError(_("{value} is not a number from 1.").format(value=value))
-    return int(plain)
-
-
-def box(value: str) -> tuple[float, float, float, float]:
-    """Read x, y, width, height of a face in pixels, separated by commas or spaces."""
-    parts = unicodedata.normalize("NFKC", value).replace(",", " ").split()
-    try:
-        x, y, width, height = map(float, parts)
-    except ValueError as err:
-        raise ValueError(_("{value} is not a box. Write x y width height, in pixels.").format(value=value)) from err
-    if not (width > 0 and height > 0 and abs(x) < 1e6 and abs(y) < 1e6 and width < 1e6 and height < 1e6):
-        raise ValueError(_("{value} is not a box. Write x y width height, in pixels.").format(value=value))
-    return x, y, width, height
-
-
-def _one_of(words: Mapping[str, Any], allowed: str) -> Callable[[str], Any]:
-    def read(value: str) -> Any:
-        plain = unicodedata.normalize("NFKC", value).strip().lower()
-        if plain not in words:
-            raise ValueError(_('"{value}" is not one of the words for it. Use {allowed}.').format(value=value, allowed=allowed))
-        return words[plain]
-
-    return read
+def remedies(faults: Iterable[Fault]) -> str:
+    """Return what to write instead, each advice once."""
+    return " ".join(dict.fromkeys(fault.remedy for fault in faults if fault.remedy))
 
 
 CASE_COLUMNS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "birth_date": day,
-        "birth_calendar": _one_of(CALENDARS, "solar, lunar"),
-        "sex": _one_of(SEXES, "female, male, unknown, f, m, 女, 男"),
+        "birth_calendar": one_of(CALENDARS, "solar, lunar"),
+        "sex": one_of(SEXES, "female, male, unknown, f, m, 女, 男"),
         "name": text,
         "missing_since": day,
         "missing_from": text,
@@ -129,8 +80,8 @@ CASE_COLUMNS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
 PHOTO_COLUMNS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "taken_on": day,
-        "age_at_photo": age,
-        "age_kind": _one_of(AGE_KINDS, "completed, nominal, 周岁, 虚岁"),
+        "age_at_photo": dates.stated_age,
+        "age_kind": one_of(AGE_KINDS, "completed, nominal, 周岁, 虚岁"),
         "face": count,
         "box": box,
     }
@@ -139,7 +90,7 @@ SIGHTING_COLUMNS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
     {
         "taken_on": day,
         "place": text,
-        "source": _one_of(SOURCES, ", ".join(Source)),
+        "source": one_of(SOURCES, ", ".join(Source)),
         "held_at": text,
         "basis": text,
         "sex": CASE_COLUMNS["sex"],
@@ -151,54 +102,97 @@ SIGHTING_COLUMNS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "note": text,
     }
 )
+DATES = frozenset({"birth_date", "missing_since"})
+"""Facts of a case of which the more precise one holds where several rows give them."""
+
+JOINED = frozenset({"note", "marks", "contact", "reported_by", "place"})
+"""Facts of which several may be true at once: what several rows give is put together."""
 
 
-class BadValue(ValueError):
-    """A value that its column does not take; the text says what it takes."""
+# ---------------------------------------------------------------- readers of many values
 
-    def __init__(self, column: str, reason: str) -> None:
-        super().__init__(reason)
-        self.column = column
+
+def gather(
+    columns: Mapping[str, Callable[[str], Any]], given: Mapping[str, str], calendar: str = "solar"
+) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the values of the columns that hold something, and what is wrong with the others.
+
+    Args:
+        calendar: in which calendar a birth date is read where `given` names none.
+    """
+    values: dict[str, Any] = {}
+    faults: list[Fault] = []
+    said = given.get("birth_calendar")
+    calendar = (CALENDARS.get(word(said)) or "solar") if said else calendar
+    for name, cell in given.items():
+        reader = columns.get(name)
+        if not cell or reader is None:
+            continue
+        if calendar == "lunar" and name == "birth_date":
+            reader = lunar_day
+        try:
+            values[name] = reader(cell)
+        except Unreadable as err:
+            faults.append(Fault(name, err.what, err.remedy))
+    if "age_at_photo" in values:
+        values["age_at_photo"], kind = values["age_at_photo"]
+        if kind and values.setdefault("age_kind", kind) != kind:
+            faults.append(Fault("age_kind", _("it contradicts age_at_photo."), _("Make the two agree.")))
+    if "face" in values and "box" in values:
+        faults.append(Fault("box", _("face and box both say which face is meant."), _("Give one of them.")))
+    return values, faults or contradictions(values)
+
+
+def contradictions(values: Mapping[str, Any]) -> list[Fault]:
+    """Return which facts of a case, a sighting or a photo, each one readable, cannot be true together."""
+    faults = []
+    birth = None
+    if values.get("birth_date"):
+        try:
+            birth = dates.date_range(values["birth_date"], values.get("birth_calendar", "solar"))
+        except Unreadable as err:
+            faults.append(Fault("birth_date", err.what, err.remedy))
+    for name in ("missing_since", "taken_on") if birth else ():
+        said = dates.stored_range(values.get(name, ""))
+        if said and birth and said.last < birth.first:
+            faults.append(
+                Fault(name, _("it lies before the birth date."), _("Correct one of the two dates."))
+            )
+    if values.get("age_min", 0) > values.get("age_max", dates.OLDEST):
+        faults.append(Fault("age_max", _("it is below age_min."), _("Correct one of the two ages.")))
+    return faults
 
 
 def read(columns: Mapping[str, Callable[[str], Any]], given: Mapping[str, str]) -> dict[str, Any]:
-    """Return the values of the columns that hold something. Raises BadValue for the first that cannot be read."""
-    values: dict[str, Any] = {}
-    lunar = "birth_calendar" in columns and CALENDARS.get(given.get("birth_calendar", "").strip().lower()) == "lunar"
-    for name, reader in columns.items():
-        if name == "birth_date" and lunar:
-            reader = lunar_day
-        if given.get(name):
-            try:
-                values[name] = reader(given[name])
-            except ValueError as err:
-                raise BadValue(name, str(err)) from err
-    if "face" in values and "box" in values:
-        raise BadValue("box", _("face and box both say which face is meant. Give one of them."))
-    if values.get("age_min", 0) > values.get("age_max", dates.OLDEST):
-        raise BadValue("age_max", _("it is below age_min."))
+    """Return the values of the columns that hold something. Raises BadValue, which names all that cannot be read."""
+    values, faults = gather(columns, given)
+    if faults:
+        raise BadValue(faults)
     return values
 
 
 def extra(known: Mapping[str, Any], given: Mapping[str, str]) -> Mapping[str, str]:
-    """Return the cells of columns that agematch does not know, kept as notes."""
-    return MappingProxyType({name: text(value) for name, value in given.items() if name not in known and value})
+    """Return the cells of columns that agematch does not know, kept as notes. Raises BadValue."""
+    values, faults = gather({name: text for name in given if name not in known}, given)
+    if faults:
+        raise BadValue(faults)
+    return MappingProxyType(values)
 
 
 # ---------------------------------------------------------------- the command line
 
 
-def _usage(err: BadValue) -> UsageError:
-    return UsageError(f"{err.column}: {err}")
-
-
 def case_from_options(case_id: str, given: Mapping[str, str]) -> tuple[Case, Photo]:
-    """Return a case and what is said of its photos. Raises UsageError where a value cannot be read."""
-    try:
-        case = Case(_named(case_id), **read(CASE_COLUMNS, given))
-        return case, Photo("", **read(PHOTO_COLUMNS, given))
-    except BadValue as err:
-        raise _usage(err) from err
+    """Return a case and what is said of its photos.
+
+    Raises:
+        UsageError: a fact is unknown, cannot be read, or contradicts another one.
+    """
+    columns = {**CASE_COLUMNS, **PHOTO_COLUMNS}
+    values = _from_options(columns, given)
+    of_case = {name: value for name, value in values.items() if name in CASE_COLUMNS}
+    of_photo = {name: value for name, value in values.items() if name in PHOTO_COLUMNS}
+    return Case(_named(case_id), **of_case), Photo("", **of_photo)
 
 
 def with_path(photo: Photo, path: str) -> Photo:
@@ -207,38 +201,57 @@ def with_path(photo: Photo, path: str) -> Photo:
 
 
 def sighting_from_options(sighting_id: str, given: Mapping[str, str]) -> Sighting:
-    """Return a sighting. Raises UsageError where a value cannot be read."""
-    try:
-        return Sighting(_named(sighting_id), **read(SIGHTING_COLUMNS, given))
-    except BadValue as err:
-        raise _usage(err) from err
+    """Return a sighting. Raises UsageError where a fact is unknown or cannot be read."""
+    return Sighting(_named(sighting_id), **_from_options(SIGHTING_COLUMNS, given))
+
+
+def _from_options(columns: Mapping[str, Callable[[str], Any]], given: Mapping[str, str]) -> dict[str, Any]:
+    for name in given:
+        if name not in columns:
+            raise _unknown(name, columns)
+    values, faults = gather(columns, given)
+    if faults:
+        raise UsageError(told(faults), remedies(faults))
+    return values
+
+
+def _unknown(name: str, known: Iterable[str]) -> UsageError:
+    return UsageError(
+        _("{column} is not one of the facts.").format(column=shown(name)),
+        _("Known facts: {columns}.").format(columns=", ".join(known)),
+    )
 
 
 def _named(value: str) -> str:
     try:
         return identifier(value)
-    except ValueError as err:
-        raise UsageError(_("The id cannot be used: {reason}").format(reason=err)) from err
+    except Unreadable as err:
+        raise UsageError(_("The id cannot be used: {reason}").format(reason=err.what), err.remedy) from err
 
 
 def changed_case(case: Case, changes: Mapping[str, str]) -> Case:
     """Return a case with some facts changed; an empty value removes a fact.
 
     Raises:
-        UsageError: a column is unknown, or a value cannot be read.
+        UsageError: a column is unknown, a value cannot be read, or it contradicts what stays, such as the 30th of a lunar
+            February of a case that is said to be counted by the solar calendar.
     """
+    changes = {name: value.strip() for name, value in changes.items()}
     for name in changes:
         if name not in CASE_COLUMNS and name not in case.extra:
-            raise UsageError(
-                _("{column} is not a fact of a case.").format(column=name),
-                _("Known facts: {columns}.").format(columns=", ".join([*CASE_COLUMNS, *case.extra])),
-            )
-    try:
-        values = read(CASE_COLUMNS, changes)
-    except BadValue as err:
-        raise _usage(err) from err
+            raise _unknown(name, [*CASE_COLUMNS, *case.extra])
+    calendar = "solar" if changes.get("birth_calendar") == "" else case.birth_calendar
+    values, faults = gather({**dict.fromkeys(case.extra, text), **CASE_COLUMNS}, changes, calendar)
     blank = Case(case.case_id)
-    removed = {name: getattr(blank, name) for name, value in changes.items() if name in CASE_COLUMNS and not value}
-    notes = {name: text(changes.get(name, value)) for name, value in case.extra.items()}
-    kept = MappingProxyType({name: value for name, value in notes.items() if value})
-    return replace(case, **removed, **values, extra=kept)
+    emptied = {
+        name: getattr(blank, name) for name, value in changes.items() if name in CASE_COLUMNS and not value
+    }
+    facts = emptied | {name: value for name, value in values.items() if name in CASE_COLUMNS}
+    changed = replace(case, **facts)
+    dated = ("birth_date", "birth_calendar", "missing_since")
+    if not faults and any(name in changes for name in dated):
+        faults = contradictions({name: getattr(changed, name) for name in dated})
+    if faults:
+        raise UsageError(told(faults), remedies(faults))
+    notes = {name: values.get(name, "") if name in changes else note for name, note in case.extra.items()}
+    return replace(changed, extra=MappingProxyType({name: note for name, note in notes.items() if note}))

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from agematch.intake import facts, manifest, table
+from agematch.intake import dates, facts, manifest, readers, table
 from agematch.intake.manifest import Manifest
 from agematch.records import Photo, Sighting
 
-PHOTO_COLUMNS = MappingProxyType({"taken_on": facts.day})
+PHOTO_COLUMNS = MappingProxyType({"taken_on": readers.day})
 SIGHTING_COLUMNS = MappingProxyType({n: r for n, r in facts.SIGHTING_COLUMNS.items() if n != "taken_on"})
 """In a table the date belongs to the photo of its row: the photos of one sighting may be of different days."""
 
@@ -62,10 +62,25 @@ def read_sightings(path: Path) -> Manifest[SightingRow]:
     """
     manifest.only_csv(path)
     sheet = table.read(path, NAMES, ("sighting_id", "photo"))
-    found, problems = manifest.entries(sheet, path, "sighting_id", SIGHTING_COLUMNS, PHOTO_COLUMNS, photo_required=True)
+    found, problems = manifest.entries(
+        sheet, path, "sighting_id", SIGHTING_COLUMNS, PHOTO_COLUMNS, photo_required=True
+    )
     kept, merged, clashes = manifest.merge(path, "sighting_id", found)
+    days = _days(kept)
     sightings = {
-        name: Sighting(name, **values, extra=MappingProxyType(notes)) for name, (values, notes) in merged.items()
+        name: Sighting(name, days.get(name, ""), **values, extra=MappingProxyType(notes))
+        for name, (values, notes) in merged.items()
     }
     rows = [SightingRow(entry.line, sightings[entry.id], entry.photo) for entry in kept if entry.photo]
     return Manifest(sheet.encoding, rows, manifest.in_order([*problems, *clashes]))
+
+
+def _days(kept: Iterable[manifest.Entry]) -> dict[str, str]:
+    """Return the date of each sighting, which serves for its photos without one: what all its dated rows agree on."""
+    days: dict[str, str] = {}
+    for entry in kept:
+        if entry.photo and (day := entry.photo.taken_on):
+            known = days.get(entry.id, day)
+            # photos of different days say nothing about the day of the others
+            days[entry.id] = (dates.more_precise(known, day) or "") if known else ""
+    return days

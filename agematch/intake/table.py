@@ -1,22 +1,26 @@
-"""Tables as spreadsheets save them, in any usual encoding and with any usual separator, row by row with line numbers."""
+"""Tables as spreadsheets save them, with any usual separator: a header, and rows with their line numbers."""
 
 from __future__ import annotations
 
-import csv
 import difflib
 import io
+import re
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from agematch.errors import NotFound, UsageError
 from agematch.i18n import _
+from agematch.intake import encoding, quoting
+from agematch.intake.signs import IN_NAME, shown
 
 MAX_BYTES = 2**30
 MAX_ROWS = 1_000_000
 MAX_CELL = 2**16
 SEPARATORS = ",;\t，"
+DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+"""The first line by which Excel is told the separator."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +36,7 @@ class RowProblem:
 
 @dataclass(frozen=True)
 class TableRow:
-    """The cells of one row by column, trimmed; `line` is the first line of the row in the file."""
+    """The cells of one row that hold something, by column, trimmed; `line` is the row's first line in the file."""
 
     line: int
     cells: Mapping[str, str]
@@ -51,9 +55,17 @@ class Sheet:
 def show(problem: RowProblem) -> str:
     """Return a problem as one line."""
     column = _(", column {column}").format(column=problem.column) if problem.column else ""
-    return _("{file} line {line}{column}: {text} {remedy}").format(
-        file=Path(problem.file).name, line=problem.line, column=column, text=problem.text, remedy=problem.remedy
-    ).rstrip()
+    return (
+        _("{file} line {line}{column}: {text} {remedy}")
+        .format(
+            file=Path(problem.file).name,
+            line=problem.line,
+            column=column,
+            text=problem.text,
+            remedy=problem.remedy,
+        )
+        .rstrip()
+    )
 
 
 def read_bytes(path: Path) -> bytes:
@@ -65,50 +77,21 @@ def read_bytes(path: Path) -> bytes:
     """
     try:
         if path.is_dir():
-            raise UsageError(_("{path} is a folder, not a table.").format(path=path), _("Name the .csv file in it."))
+            raise UsageError(
+                _("{path} is a folder, not a table.").format(path=path), _("Name the .csv file in it.")
+            )
         if path.stat().st_size > MAX_BYTES:
-            raise UsageError(_("{path} is larger than 1 GiB.").format(path=path), _("Split it into smaller tables."))
+            raise UsageError(
+                _("{path} is larger than 1 GiB.").format(path=path), _("Split it into smaller tables.")
+            )
         return path.read_bytes()
     except FileNotFoundError as err:
-        raise NotFound(_("There is no file {path}.").format(path=path), _("Check the name and the folder.")) from err
+        raise NotFound(
+            _("There is no file {path}.").format(path=path), _("Check the name and the folder.")
+        ) from err
     except (OSError, ValueError) as err:
         reason = err.strerror if isinstance(err, OSError) else str(err)
         raise UsageError(_("{path} cannot be read: {reason}.").format(path=path, reason=reason)) from err
-
-
-def decode(data: bytes, path: Path) -> tuple[str, str]:
-    """Return a table's text and its encoding: UTF-8, UTF-16 with its mark, else GB18030 as Chinese spreadsheets write it.
-
-    Raises:
-        UsageError: it is none of them. A UTF-8 file with a few broken bytes is refused rather than read as GB18030,
-            where it would turn into other, plausible signs.
-    """
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "gb18030"]
-    for encoding in encodings:
-        try:
-            text = data.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if encoding == "gb18030" and not _is_plausible(data, text):
-            break
-        return text, encoding
-    raise UsageError(
-        _("{path} is neither UTF-8 nor GB18030 text.").format(path=path),
-        _("Save it from the spreadsheet as CSV UTF-8, and check that it is a table."),
-    )
-
-
-def _is_plausible(data: bytes, text: str) -> bool:
-    """Return whether text read as GB18030 looks like it: few rare signs, and not mostly valid UTF-8 sequences."""
-    signs = [sign for sign in text if ord(sign) > 127]
-    common = sum("\u4e00" <= sign <= "\u9fa5" or sign in "，。：；、（）《》“”·—" or "\uff00" <= sign <= "\uffef" for sign in signs)
-    as_utf8 = data.decode("utf-8", errors="replace")
-    broken = as_utf8.count("\ufffd")
-    valid = sum(ord(sign) > 127 for sign in as_utf8) - broken
-    return common >= 0.8 * len(signs) and broken > valid
 
 
 def read(path: Path, names: Mapping[str, str], required: Sequence[str]) -> Sheet:
@@ -122,72 +105,154 @@ def read(path: Path, names: Mapping[str, str], required: Sequence[str]) -> Sheet
         UsageError: it is no table, or lacks a required column; the text names the columns that it has.
         NotFound: there is no such file.
     """
-    text, encoding = decode(read_bytes(path), path)
-    if "\0" in text:
-        raise UsageError(
-            _("{path} is not a text table: it holds zero bytes.").format(path=path), _("Save it from the spreadsheet as CSV.")
-        )
+    decoded = encoding.decode(read_bytes(path), path)
+    separator, lines, start = _lines(decoded.text)
+    raw = quoting.rows(lines, separator, start)
+    header_line, header = next(raw, (0, []))
+    columns = _header(path, header_line, header, names, required, decoded.damaged)
+    bar = _Bar(columns, required, decoded.damaged)
+    rows: list[TableRow] = []
     problems: list[RowProblem] = []
-    lines = _numbered(text)
-    header_line, header = next(lines, (0, []))
+    file = str(path)
+    for line, cells in quoting.rows(lines, separator, start, columns):
+        if line <= header_line:
+            continue
+        if cells is None:
+            problems.append(
+                RowProblem(
+                    file,
+                    line,
+                    "",
+                    _("the quotes in this line do not pair up, or a cell is too long."),
+                    _('Close each quote that opens a cell, and write "" for a quote inside of it.'),
+                )
+            )
+        elif not any(cells) or not any(cell.strip() for cell in cells):
+            continue
+        elif fault := bar.fault(cells):
+            problems.append(RowProblem(file, line, *fault))
+        else:
+            rows.append(TableRow(line, bar.named(cells)))
+        if len(rows) + len(problems) >= MAX_ROWS:
+            problems.append(
+                RowProblem(file, line, "", _("the table has more than a million rows."), _("Split it."))
+            )
+            break
+    if not rows and not problems:
+        problems.append(
+            RowProblem(file, header_line, "", _("there is no row below the header."), _("Add the rows."))
+        )
+    return Sheet(decoded.encoding, tuple(c for c in columns if c), tuple(rows), tuple(problems))
+
+
+def _lines(text: str) -> tuple[str, list[str], int]:
+    """Return the separator, the lines with their ends, and where the header is: at the first line that is not empty."""
+    lines = list(io.StringIO(text.lstrip("\ufeff"), newline=""))
+    start = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
+    first = lines[start] if start < len(lines) else ""
+    if declared := DECLARED.fullmatch(first.strip()):
+        return declared[1], lines, start + 1
+    outside = "".join(first.split('"')[::2])
+    return max(SEPARATORS, key=outside.count) if any(s in outside for s in SEPARATORS) else ",", lines, start
+
+
+def _header(
+    path: Path,
+    line: int,
+    header: Sequence[str] | None,
+    names: Mapping[str, str],
+    required: Sequence[str],
+    damaged: bool,
+) -> tuple[str, ...]:
+    """Return the names of the columns. Raises UsageError where the table cannot be used with them."""
+    if header is None:
+        raise UsageError(
+            _("The quotes in the header of {path}, line {line}, do not pair up.").format(
+                path=path, line=line
+            ),
+            _("Check the quotes in it."),
+        )
+    if any("\0" in name for name in header):
+        raise UsageError(
+            _("{path} is not a text table: it holds zero bytes.").format(path=path),
+            _("Save it from the spreadsheet as CSV UTF-8."),
+        )
+    if damaged and any("\ufffd" in name for name in header):
+        raise UsageError(
+            _("{path} is neither UTF-8 nor GB18030 text.").format(path=path),
+            _("Open it in the spreadsheet and save it as CSV UTF-8."),
+        )
     columns = tuple(_column(name, names) for name in header)
+    if unsafe := next((name for name in columns if IN_NAME.search(name)), None):
+        raise UsageError(
+            _("{path} has invisible or control characters in the column {column}.").format(
+                path=path, column=shown(unsafe)
+            ),
+            _("Type the header anew."),
+        )
     missing = [name for name in required if name not in columns]
     if missing:
         raise UsageError(_no_column(path, missing[0], header, names))
     doubled = sorted({name for name in columns if name and columns.count(name) > 1})
     if doubled:
         raise UsageError(
-            _("{path} has the column {column} twice.").format(path=path, column=doubled[0]), _("Rename or remove one.")
+            _("{path} has the column {column} twice.").format(path=path, column=doubled[0]),
+            _("Rename or remove one."),
         )
-    rows: list[TableRow] = []
-    for line, cells in lines:
-        if not any(cell.strip() for cell in cells):
-            continue
-        if len(rows) + len(problems) >= MAX_ROWS:
-            problems.append(RowProblem(str(path), line, "", _("the table has more than a million rows."), _("Split it.")))
-            break
-        if any(cell.strip() for cell in cells[len(columns) :]):
-            problems.append(
-                RowProblem(
-                    str(path),
-                    line,
-                    "",
-                    _("the row has {number} cells, the header {columns}.").format(number=len(cells), columns=len(columns)),
-                    _("Put cells that hold a separator into quotes."),
+    return columns
+
+
+class _Bar:
+    """What rows must be like to stand under a header."""
+
+    def __init__(self, columns: tuple[str, ...], required: Sequence[str], damaged: bool) -> None:
+        self._columns = columns
+        self._last = max((columns.index(name), name) for name in required)
+        self._damaged = damaged
+
+    def named(self, cells: Sequence[str]) -> dict[str, str]:
+        """Return the trimmed cells that hold something, by column."""
+        return {
+            name: plain
+            for name, cell in zip(self._columns, cells, strict=False)
+            if cell and name and (plain := cell.strip())
+        }
+
+    def fault(self, cells: Sequence[str]) -> tuple[str, str, str] | None:
+        """Return the column, what is wrong and the remedy where a row cannot be used."""
+        if len(cells) != len(self._columns) and (fault := self._length(cells)):
+            return fault
+        for name, cell in zip(self._columns, cells, strict=False):
+            if len(cell) > MAX_CELL:
+                return name, _("the cell is too long."), _("Shorten it.")
+            if "\0" in cell:
+                return name, _("there are zero bytes in it."), _("Type it anew.")
+            if self._damaged and "\ufffd" in cell:
+                return (
+                    name,
+                    _("there are damaged characters in it."),
+                    _("Type them anew and save the table as CSV UTF-8."),
                 )
+        return None
+
+    def _length(self, cells: Sequence[str]) -> tuple[str, str, str] | None:
+        if any(cell.strip() for cell in cells[len(self._columns) :]):
+            said = _("the row has {number} cells, the header {columns}.")
+            return (
+                "",
+                said.format(number=len(cells), columns=len(self._columns)),
+                _("Put cells that hold a separator into quotes."),
             )
-            continue
-        if too_long := next((c for c, cell in zip(columns, cells, strict=False) if len(cell) > MAX_CELL), None):
-            problems.append(RowProblem(str(path), line, too_long, _("the cell is too long."), _("Shorten it.")))
-            continue
-        found = {name: cell.strip() for name, cell in zip(columns, cells, strict=False) if name}
-        rows.append(TableRow(line, found))
-    if header_line and not rows and not problems:
-        problems.append(RowProblem(str(path), header_line, "", _("there is no row below the header."), ""))
-    return Sheet(encoding, tuple(c for c in columns if c), tuple(rows), tuple(problems))
-
-
-def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield each row with the number of its first line."""
-    first = text.lstrip("\ufeff\r\n").split("\n", 1)[0]
-    outside = "".join(first.split('"')[::2])
-    separator = max(SEPARATORS, key=outside.count) if any(s in outside for s in SEPARATORS) else ","
-    csv.field_size_limit(2**31 - 1)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator)
-    line = 1
-    while True:
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as err:
-            raise UsageError(
-                _("Line {line} of the table cannot be read: {reason}.").format(line=line, reason=err),
-                _("Check the quotes in and above it."),
-            ) from err
-        if any(cell.strip() for cell in cells) or line > 1:
-            yield line, cells
-        line = reader.line_num + 1
+        place, name = self._last
+        if len(cells) <= place:
+            return (
+                name,
+                _("the row ends before this column."),
+                _(
+                    "Check that the table is whole; leave the cell empty, with its separator, if nothing is known."
+                ),
+            )
+        return None
 
 
 def _column(name: str, names: Mapping[str, str]) -> str:
@@ -200,5 +265,8 @@ def _no_column(path: Path, missing: str, header: Sequence[str], names: Mapping[s
     near = difflib.get_close_matches(missing, [name.strip().lower() for name in header], 1, 0.5)
     guess = _(" Is it {column}?").format(column=near[0]) if near else ""
     return _("{path} has no column {column}; it has: {columns}.{guess} See docs/formats.md.").format(
-        path=path, column=missing, columns=", ".join(filter(None, header)) or _("none"), guess=guess
+        path=path,
+        column=missing,
+        columns=", ".join(shown(name.strip()) for name in header if name.strip()) or _("none"),
+        guess=guess,
     )
