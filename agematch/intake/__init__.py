@@ -1,0 +1,1 @@
+"""What people write about children and photographs: tables, dates and words in, plain records out."""

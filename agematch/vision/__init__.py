@@ -1,0 +1,1 @@
+"""From a photograph's bytes to faces, their quality and their templates."""
