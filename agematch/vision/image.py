@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 import struct
 import warnings
 import zlib
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
+import cv2
 import numpy as np
 import pi_heif
 from numpy.typing import NDArray
@@ -17,9 +20,12 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from agematch.i18n import _
 from agematch.records import Failure, FailureReason
+from agematch.vision.heic import items_are_named
 from agematch.vision.settings import VisionSettings
 
 Pixels = NDArray[np.uint8]
+
+logging.getLogger("PIL").addHandler(logging.NullHandler())  # what it has to say, a Failure says
 
 FORMATS = ("JPEG", "PNG", "WEBP", "HEIF", "TIFF", "GIF", "BMP")
 # What Pillow's and libheif's decoders raise on damaged bytes.
@@ -49,6 +55,9 @@ KNOWN_FILES = (
     (b"RIFF", "sound or video"),
     (b"\x1aE\xdf\xa3", "video"),
 )
+PHOTO_BEGINNINGS = (b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"II*\x00", b"MM\x00*")
+HEIC_BRANDS = (b"heic", b"heix", b"mif1", b"msf1", b"heim", b"heis", b"hevc")
+BITS_PER_SAMPLE = 258  # a TIFF tag
 TRANSPOSE = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -91,6 +100,8 @@ def decode(data: bytes, settings: VisionSettings) -> Decoded | Failure:
             _("the file has no bytes"),
             _("Copy the photo again from where it came from."),
         )
+    if data[4:8] == b"ftyp" and not items_are_named(data):
+        return _damaged()
     ImageFile.LOAD_TRUNCATED_IMAGES = False  # other libraries set it, and half a face must not be embedded
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -104,13 +115,14 @@ def decode(data: bytes, settings: VisionSettings) -> Decoded | Failure:
         except (Image.DecompressionBombWarning, Image.DecompressionBombError):
             return _too_large(settings)
         except UnidentifiedImageError:
-            return _not_a_photo(data)
+            return _damaged() if _begins_as_a_photo(data) else _not_a_photo(data)
         except MemoryError:
             return _too_large(settings)
         except DECODER_FAULTS as err:
-            if "too large" in str(err).lower() or "limit" in str(err).lower():
+            said = str(err).lower()
+            if "too large" in said or "limit" in said:
                 return _too_large(settings)
-            return _damaged()
+            return _unsupported(str(err)) if "not supported" in said or "conversion" in said else _damaged()
 
 
 def _formats() -> tuple[str, ...]:
@@ -129,13 +141,10 @@ def _decoded(image: Image.Image, settings: VisionSettings) -> Decoded:
         ratio = wanted / max(width, height)
         image.draft(None, (int(np.ceil(width * ratio)), int(np.ceil(height * ratio))))
     image.load()
-    if (width, height) == image.size[::-1] != image.size and name == "TIFF":
-        width, height = image.size  # Pillow turns a TIFF upright while it loads
-    upright = _rgb(image)
-    factor = max(upright.size) // wanted
-    if factor > 1:
-        upright = upright.reduce(factor)
-    if orientation in TRANSPOSE and name != "TIFF":
+    if name == "TIFF":  # Pillow turns a TIFF upright while it loads
+        (width, height), orientation = image.size, 1
+    upright = _rgb(image, max(max(image.size) // wanted, 1))
+    if orientation in TRANSPOSE:
         upright = upright.transpose(TRANSPOSE[orientation])
         if orientation in SWAPS_SIDES:
             width, height = height, width
@@ -169,35 +178,45 @@ def _iso_date(text: str) -> str:
     return day.isoformat() if day.year >= 1900 else ""
 
 
-def _rgb(image: Image.Image) -> Image.Image:
-    """Return the image as 8-bit RGB over white."""
+def _rgb(image: Image.Image, factor: int) -> Image.Image:
+    """Return the image as 8-bit RGB over white, `factor` times smaller by averaging."""
     if image.mode.startswith(("I", "F")):
-        return _from_deep(image).convert("RGB")
-    if image.mode == "RGB":
-        return image
-    if "transparency" in image.info or image.mode in ("RGBA", "LA", "PA", "RGBa", "La"):
+        return _from_deep(image, factor).convert("RGB")
+    if "transparency" in image.info and image.mode != "RGBA":
+        image = image.convert("RGBA")
+    elif image.mode in ("P", "PA", "1"):
+        image = image.convert("RGBA" if image.mode == "PA" else "RGB")
+    if factor > 1:
+        image = image.reduce(factor)
+    if image.mode in ("RGBA", "LA", "RGBa", "La"):
         layer = image.convert("RGBA")
         white = Image.new("RGBA", layer.size, (255, 255, 255, 255))
         return Image.alpha_composite(white, layer).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
-def _from_deep(image: Image.Image) -> Image.Image:
-    """Return grey samples of more than 8 bits as 8 bits: scaled by the range that they can have."""
-    samples = np.asarray(image).astype(np.float32)
-    low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
-    if image.mode.startswith("I;16") or (image.mode == "I" and low >= 0 and high <= 65535):
-        bits = 16
-        tags = getattr(image, "tag_v2", None)
-        if tags is not None:
-            bits = max(tags.get(258, (16,)))
-        low, high = 0.0, float(2 ** min(bits, 16) - 1)
-    elif low >= 0 and high <= 1:
-        low, high = 0.0, 1.0
-    elif low >= 0 and high <= 255:
-        low, high = 0.0, 255.0
-    scaled = (np.nan_to_num(samples) - low) * (255.0 / max(high - low, 1e-6))
+def _from_deep(image: Image.Image, factor: int) -> Image.Image:
+    """Return grey samples of more than 8 bits as 8 bits, scaled by the range that their kind can have."""
+    samples = np.asarray(image)
+    low, high = _range(image, samples)
+    if factor > 1:
+        size = (samples.shape[1] // factor, samples.shape[0] // factor)
+        deep = samples if samples.dtype == np.uint16 else samples.astype(np.float32)
+        samples = cv2.resize(deep, size, interpolation=cv2.INTER_AREA)
+    scaled = (np.nan_to_num(samples.astype(np.float32)) - low) * (255.0 / max(high - low, 1e-6))
     return Image.fromarray(np.clip(np.rint(scaled), 0, 255).astype(np.uint8))
+
+
+def _range(image: Image.Image, samples: NDArray[Any]) -> tuple[float, float]:
+    """Return the values that mean black and white."""
+    low, high = float(np.nanmin(samples)), float(np.nanmax(samples))
+    if samples.dtype == np.uint16:
+        tags = getattr(image, "tag_v2", {})
+        return 0.0, float(2 ** min(max(tags.get(BITS_PER_SAMPLE, (16,))), 16) - 1)
+    for white in (1.0, 255.0, 65535.0):
+        if low >= 0 and high <= white and (white > 1 or image.mode == "F"):
+            return 0.0, white
+    return low, high
 
 
 def _too_large(settings: VisionSettings) -> Failure:
@@ -218,6 +237,18 @@ def _damaged() -> Failure:
             "Copy it again from where it came from; if it is damaged there too, open it in an image viewer and save it as JPEG."
         ),
     )
+
+
+def _unsupported(reason: str) -> Failure:
+    return Failure(
+        FailureReason.UNSUPPORTED,
+        _("photos of this kind cannot be read ({reason})").format(reason=reason),
+        _("Open it in an image viewer, save it as JPEG, and submit that."),
+    )
+
+
+def _begins_as_a_photo(data: bytes) -> bool:
+    return data.startswith(PHOTO_BEGINNINGS) or (data[4:8] == b"ftyp" and data[8:12] in HEIC_BRANDS)
 
 
 def _not_a_photo(data: bytes) -> Failure:
