@@ -49,7 +49,7 @@ def download(package: str, version: str, sha256: str, folder: Path, *, sdist: bo
     if done.returncode or not any(place.iterdir()):
         raise NetworkUnavailable(
             _("The archive of {package} {version} could not be downloaded: {reason}").format(
-                package=package, version=version, reason=_last_error(done.stderr)
+                package=package, version=version, reason=_reason(done.stderr)
             ),
             _(
                 "Try again later, or set a mirror that you can reach with: pip config set global.index-url ..."
@@ -58,10 +58,14 @@ def download(package: str, version: str, sha256: str, folder: Path, *, sdist: bo
     return next(place.iterdir())
 
 
-def _last_error(text: str) -> str:
-    lines = [line.removeprefix("ERROR: ") for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if "notice" not in line]
-    return errors[-1] if errors else _("pip gave no reason")
+def _reason(text: str) -> str:
+    """Return why pip failed, from what it wrote to stderr."""
+    if "DO NOT MATCH THE HASHES" in text:
+        return _("the package index offers a file with other bytes, which was refused.")
+    if "after connection broken by" in text:
+        return _("the package index does not answer.")
+    errors = [line.removeprefix("ERROR: ") for line in text.splitlines() if line.startswith("ERROR: ")]
+    return errors[-1] if errors else _("pip gave no reason.")
 
 
 def member(archive: Path, name: str) -> bytes:
