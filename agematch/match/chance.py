@@ -13,7 +13,8 @@ from agematch.match.unrelated import Tail
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
-POINTS = 96
+STEP = 0.1
+"""The count is worked out at multiples of this score and read off in between, on straight lines of its logarithm."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +45,8 @@ def expected_by_chance(
     """
     if not len(gallery.case) or not len(scores):
         return np.zeros(len(scores))
-    low, high = float(scores.min()), float(scores.max())
-    points = np.linspace(low, high, POINTS) if high > low else np.array([low])
+    first, last = np.floor(scores.min() / STEP), np.ceil(scores.max() / STEP)
+    points = np.arange(first, last + 1) * STEP
     rounded = [np.round(values * 1000).astype(np.int64) for values in (gallery.offset, gallery.spread)]
     keys = np.stack([gallery.condition, gallery.photos, *rounded], axis=1)
     distinct, key = np.unique(keys, axis=0, return_inverse=True)

@@ -26,17 +26,22 @@ from agematch.match.unrelated import (
 
 Floats = NDArray[np.float64]
 
+CASES_COUNTED = 4000
+"""The chance count is worked out over at most so many cases, evenly spaced, each standing for others; what matters of
+them are their ages and facts, of which so many give a fair picture within one in a hundred."""
+
 VAGUE = UnrelatedParameters(
     mean=np.full(PRIOR_GROUPS, 0.3),
     covariance=np.full((PRIOR_GROUPS, PRIOR_GROUPS), 0.25) + np.eye(PRIOR_GROUPS) * 0.01,
-    deviation=np.full(PRIOR_GROUPS, 0.1),
-    deviation_weight=np.full(PRIOR_GROUPS, 2.0),
+    deviation=np.full(PRIOR_GROUPS, 0.15),
+    deviation_weight=np.full(PRIOR_GROUPS, 10.0),
     spread=(1.0, 1.0, 1.0),
     grown=0.5,
-    tail_freedom=10.0,
+    tail_freedom=5.0,
     photos=1.0,
 )
-"""What is known of unrelated faces in a space that nobody has measured: their cosines lie somewhere between -1 and 1."""
+"""What is known of unrelated faces in a space that nobody has measured: their cosines lie somewhere between -1 and 1, and
+close together only where a search shows so; a few cases prove nothing."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,15 +225,16 @@ def _chance(
     other = np.zeros(len(gallery.cases))
     other[scored.case] = np.nan_to_num(scored.age) + np.nan_to_num(scored.sex)
     offset = other[compared.faces.case] - by.parameters.face.photos * np.log(photos) / LN10
-    chosen = np.flatnonzero(drawn)
+    cases = np.unique(compared.faces.case[drawn])
+    cases = cases[:: len(cases) // CASES_COUNTED + 1]
+    chosen = np.flatnonzero(drawn & np.isin(compared.faces.case, cases))
     chosen = chosen[np.argsort(compared.faces.case[chosen], kind="stable")]
-    cases = len(np.unique(compared.faces.case[chosen]))
     sample = chance.Gallery(
         case=compared.faces.case[chosen],
         condition=compared.conditions.row[chosen],
         offset=offset[chosen],
         photos=photos[chosen],
         spread=compared.faces.spread[chosen],
-        scale=gallery.searchable_cases / max(cases, 1),
+        scale=gallery.searchable_cases / max(len(cases), 1),
     )
     return chance.expected_by_chance(sample, compared.conditions, by.tail, by.unrelated.photos, scored.score)

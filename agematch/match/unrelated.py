@@ -42,7 +42,7 @@ class Level:
 
     `mean` and `deviation` are those of similarities; `doubt` is the variance of `mean`; `gain` is how far `mean` moves
     with the mean of what was seen of the group, `count` how many cases that is, `seen` how many
-    comparisons `deviation` rests on.
+    comparisons `deviation` rests on. `weight` (n,) is how much each comparison that took part counted.
     """
 
     mean: Floats
@@ -51,6 +51,7 @@ class Level:
     gain: Floats
     count: Floats
     seen: Floats
+    weight: Floats
 
     def standardise(self, seen: Comparisons) -> Floats:
         """Return z (n,) of comparisons that took no part in the estimate: deviations above the level of their group."""
@@ -64,12 +65,12 @@ class Level:
         Leaving one case out of a linear estimate needs no second estimate: its leverage tells (externally studentised
         residuals, Cook and Weisberg 1982, section 2.2).
         """
-        group, weight = seen.group, seen.weight
+        group, weight = seen.group, self.weight
         residual = seen.similarity - self.mean[group]
         _keys, place = np.unique(seen.case * GROUPS + group, return_inverse=True)
         place = place.reshape(-1)
         share = np.bincount(place, weight)
-        middle = (np.bincount(place, weight * residual) / share)[place]
+        middle = (np.bincount(place, weight * residual) / np.maximum(share, 1e-12))[place]
         leverage = np.minimum(self.gain[group] * share[place] / np.maximum(self.count[group], 1e-12), 0.9)
         left_out = residual + leverage / (1 - leverage) * middle
         own_square = weight * _capped_square(residual / seen.spread, self.deviation[group]) / (1 - leverage)
@@ -164,7 +165,7 @@ def level(prior: UnrelatedParameters, seen: Comparisons, mate_log_lr: Callable[[
     """
     cases = max(float(seen.weight.sum()), 1.0)
     prior_log_odds = np.log(MATES_EXPECTED / (cases + 1.0))
-    estimate = _posterior(prior, *_robust_start(seen))
+    estimate = _posterior(prior, *_robust_start(seen), seen.weight)
     similarity, group = seen.similarity, seen.group
     for _turn in range(ROUNDS if len(similarity) else 0):
         log_odds = prior_log_odds + mate_log_lr(estimate.standardise(seen))
@@ -173,7 +174,8 @@ def level(prior: UnrelatedParameters, seen: Comparisons, mate_log_lr: Callable[[
         pulling = unrelated * np.minimum(1, HUBER / np.maximum(far, 1e-9))
         mean = _by_group(group, pulling * similarity) / np.maximum(_by_group(group, pulling), 1e-12)
         capped = _capped_square((similarity - mean[group]) / seen.spread, estimate.deviation[group])
-        estimate = _posterior(prior, _by_group(group, unrelated), mean, _by_group(group, unrelated * capped))
+        square = _by_group(group, unrelated * capped)
+        estimate = _posterior(prior, _by_group(group, unrelated), mean, square, unrelated)
     return estimate
 
 
@@ -199,7 +201,9 @@ def _robust_start(seen: Comparisons) -> tuple[Floats, Floats, Floats]:
     return count, middle, square
 
 
-def _posterior(prior: UnrelatedParameters, count: Floats, mean: Floats, square: Floats) -> Level:
+def _posterior(
+    prior: UnrelatedParameters, count: Floats, mean: Floats, square: Floats, weight: Floats
+) -> Level:
     """Return the level after group means of `count` comparisons with sums of squares `square` around them."""
     seen = prior.deviation_weight + count
     variance = (prior.deviation_weight * prior.deviation**2 + square) / seen
@@ -210,7 +214,9 @@ def _posterior(prior: UnrelatedParameters, count: Floats, mean: Floats, square: 
         gain[:, some] = np.linalg.solve(inner, prior.covariance[:, some].T).T
     posterior = prior.mean + gain @ np.where(some, mean - prior.mean, 0.0)
     doubt = np.diag(prior.covariance) - np.einsum("ij,ij->i", gain, prior.covariance)
-    return Level(posterior, np.sqrt(variance), np.maximum(doubt, 0), np.diag(gain).copy(), count, seen)
+    return Level(
+        posterior, np.sqrt(variance), np.maximum(doubt, 0), np.diag(gain).copy(), count, seen, weight
+    )
 
 
 def _log_evidence(prior: UnrelatedParameters, count: Floats, mean: Floats, square: Floats) -> float:
