@@ -17,7 +17,7 @@ from agematch.vision import weights
 
 PACKAGES = (
     "numpy",
-    "opencv-python",
+    "opencv-python-headless",
     "faiss-cpu",
     "dlib-bin",
     "face_recognition_models",
@@ -28,9 +28,10 @@ PACKAGES = (
     "cryptography",
 )
 SAME_MODULE = (
-    ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless"),
-    ("dlib", "dlib-bin"),
+    ("opencv-python-headless", "opencv-python", "opencv-contrib-python", "opencv-contrib-python-headless"),
+    ("dlib-bin", "dlib"),
 )
+"""Packages of which one is enough and two are too many; the first of each is the one that is locked."""
 LOW_DISK_BYTES = 2 * 2**30
 
 
@@ -63,7 +64,9 @@ def _installed(name: str) -> str:
 
 def _packages() -> Iterable[Finding]:
     remedy = _("Set agematch up again with scripts/setup.py.")
-    for name in PACKAGES:
+    for wanted in PACKAGES:
+        same = next((names for names in SAME_MODULE if names[0] == wanted), (wanted,))
+        name = next((name for name in same if _installed(name)), wanted)
         version = _installed(name)
         yield Finding(name, bool(version), version or _("not installed"), "" if version else remedy)
     for names in SAME_MODULE:
