@@ -56,6 +56,19 @@ def similarity(source: Points, target: Points) -> Points:
     return np.hstack([scale * turn, (target_mean - scale * turn @ source_mean)[:, None]])
 
 
+def likeness(landmarks: Points) -> float:
+    """Return how much five points lie like those of a face: 1 for the template itself in any place, turn and size.
+
+    The correlation of the points with ArcFace's template after the best similarity; 0 or below where nothing fits.
+    """
+    matrix = similarity(landmarks, ARCFACE_112)
+    return float(np.hypot(matrix[0, 0], matrix[1, 0]) * _spread(landmarks) / _spread(ARCFACE_112))
+
+
+def _spread(points: Points) -> float:
+    return float(np.sqrt(((points - points.mean(0)) ** 2).sum()))
+
+
 def inverse(matrix: Points) -> Points:
     """Return the 2x3 affine map that undoes `matrix`."""
     return np.asarray(cv2.invertAffineTransform(matrix), dtype=np.float64)

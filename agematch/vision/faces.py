@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 from agematch.records import Face
 from agematch.vision.choose import Box
-from agematch.vision.detect import Detection, Detector, HogDetector
+from agematch.vision.detect import Detector
+from agematch.vision.detection import Detection
+from agematch.vision.hog import HogDetector
 from agematch.vision.image import Decoded
 from agematch.vision.quality import assess
 from agematch.vision.settings import VisionSettings
