@@ -49,7 +49,7 @@ CHINESE: Mapping[str, str] = MappingProxyType(
 NAMES = MappingProxyType({**{name: name for name in COLUMNS}, **CHINESE})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CaseRow:
     """One row: the facts of its case, from all rows of that case, and its photo."""
 

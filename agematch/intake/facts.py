@@ -102,6 +102,9 @@ SIGHTING_COLUMNS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
         "note": text,
     }
 )
+TOGETHER = frozenset({"birth_calendar", "missing_since", "taken_on"})
+"""Facts that may contradict the birth date."""
+
 DATES = frozenset({"birth_date", "missing_since"})
 """Facts of a case of which the more precise one holds where several rows give them."""
 
@@ -147,7 +150,7 @@ def contradictions(values: Mapping[str, Any]) -> list[Fault]:
     """Return which facts of a case, a sighting or a photo, each one readable, cannot be true together."""
     faults = []
     birth = None
-    if values.get("birth_date"):
+    if values.get("birth_date") and not values.keys().isdisjoint(TOGETHER):
         try:
             birth = dates.date_range(values["birth_date"], values.get("birth_calendar", "solar"))
         except Unreadable as err:
@@ -158,7 +161,7 @@ def contradictions(values: Mapping[str, Any]) -> list[Fault]:
             faults.append(
                 Fault(name, _("it lies before the birth date."), _("Correct one of the two dates."))
             )
-    if values.get("age_min", 0) > values.get("age_max", dates.OLDEST):
+    if "age_max" in values and values.get("age_min", 0) > values["age_max"]:
         faults.append(Fault("age_max", _("it is below age_min."), _("Correct one of the two ages.")))
     return faults
 

@@ -44,7 +44,7 @@ CHINESE: Mapping[str, str] = MappingProxyType(
 NAMES = MappingProxyType({**{name: name for name in COLUMNS}, **CHINESE})
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class SightingRow:
     """One row: the facts of its sighting, from all rows of that sighting, and its photo."""
 

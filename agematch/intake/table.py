@@ -34,7 +34,7 @@ class RowProblem:
     remedy: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class TableRow:
     """The cells of one row that hold something, by column, trimmed; `line` is the row's first line in the file."""
 
