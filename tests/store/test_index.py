@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agematch.errors import StoreError
 from agematch.store import crypto
-from agematch.store.index import GalleryIndex, exact_scores, gallery, nearest, segments
+from agematch.store.index import GalleryIndex, exact_scores, nearest, segments, tidy
 
 KEY = crypto.new_key()
 DIM = 6
@@ -270,9 +270,9 @@ def test_a_removed_face_may_come_back(tmp_path):
 
 
 def test_many_small_additions_are_put_together(tmp_path):
-    for last in range(1, 3 * gallery.SMALL_SEGMENTS):
+    for last in range(1, 3 * tidy.SMALL_SEGMENTS):
         filled(tmp_path, range(last))
-    assert len(segment_files(tmp_path)) < 2 * gallery.SMALL_SEGMENTS
+    assert len(segment_files(tmp_path)) < 2 * tidy.SMALL_SEGMENTS
     assert open_index(tmp_path).ids().tolist() == list(range(last))
 
 
@@ -359,16 +359,26 @@ DAMAGES = {
 }
 
 
-@pytest.mark.parametrize("which", ["manifest", "segment"])
-@pytest.mark.parametrize("damage", [*DAMAGES, "swapped chunks", "missing", "another segment's bytes"])
+OF_SEGMENTS = [
+    "swapped chunks",
+    "missing",
+    "another segment's bytes",
+]  # without a manifest there is no index yet
+
+
+@pytest.mark.parametrize(
+    ("which", "damage"),
+    [
+        *(("manifest", damage) for damage in DAMAGES),
+        *(("segment", damage) for damage in [*DAMAGES, *OF_SEGMENTS]),
+    ],
+)
 def test_damage_opens_empty_says_why_and_is_rebuilt(tmp_path, which, damage):
     filled(tmp_path, range(40))
     whole = sorted(segment_files(tmp_path), key=lambda path: -path.stat().st_size)
     path = tmp_path / "index" / segments.MANIFEST if which == "manifest" else whole[0]
     if damage in DAMAGES:
         DAMAGES[damage](path)
-    elif which == "manifest":
-        pytest.skip("a manifest that is absent is an index that was never made")
     elif damage == "swapped chunks":
         swap_chunks(path)
     elif damage == "missing":

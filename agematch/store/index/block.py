@@ -52,6 +52,10 @@ class Block:
         return len(self.ids)
 
     @property
+    def name(self) -> str:
+        return self._stored.name
+
+    @property
     def segment(self) -> Segment:
         """Return the segment, with what is not held any more struck."""
         every = np.arange(self._stored.rows, dtype=np.int64)
@@ -91,19 +95,17 @@ class Block:
 
         Args:
             k: at most as many as there are rows to choose from.
-            chosen: the rows to choose from; None for all.
+            chosen: the rows to choose from; None for all. They are copied, since FAISS multiplies no matrices where it
+                has to pass over rows.
         """
-        scores, places = self._flat.search(queries, k, params=self._selecting(chosen))
-        return scores, places
+        if chosen is None:
+            scores, places = self._flat.search(queries, k)
+            return scores, places
+        faiss, rows = load_faiss(), self.rows()[chosen]
+        scores, places = faiss.knn(queries, rows, k, metric=faiss.METRIC_INNER_PRODUCT)
+        return scores, np.flatnonzero(chosen)[places]
 
     def above(self, query: Rows, limit: float, chosen: Mask | None) -> Ids:
-        """Return the places of all rows whose float32 inner product with a query, (1, dim), is above a limit."""
-        _lengths, _scores, places = self._flat.range_search(query, limit, params=self._selecting(chosen))
-        found: Ids = places
-        return found
-
-    def _selecting(self, chosen: Mask | None) -> object:
-        if chosen is None:
-            return None
-        faiss = load_faiss()
-        return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(np.packbits(chosen, bitorder="little")))
+        """Return the places of all rows whose float32 inner product with a query, (dim,), is above a limit."""
+        high = self.rows() @ query > limit
+        return np.flatnonzero(high if chosen is None else high & chosen)

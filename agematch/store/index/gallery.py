@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import numpy as np
 
 from agematch.errors import AgematchError, DamageFound
 from agematch.i18n import _
+from agematch.store.index import tidy
 from agematch.store.index.block import Block, load_faiss
 from agematch.store.index.nearest import LONGEST, Hits, Part, gather, nearest
 from agematch.store.index.sample import draw
@@ -19,13 +20,10 @@ from agematch.store.index.segments import (
     Ids,
     Listing,
     Rows,
-    Segment,
     SegmentFiles,
     SegmentMissing,
 )
 
-SMALL_SEGMENTS = 32  # where there are more that are less than half full, they are put together
-STRUCK_TO_HELD = 1 / 3  # a segment with more struck rows to those held is written anew without them
 OPENING_ATTEMPTS = 5  # each further one only because another process replaced the manifest meanwhile
 
 
@@ -182,7 +180,9 @@ class GalleryIndex:
                 ids = missing[start : start + self._files.rows_a_segment]
                 self._hold([*self._blocks, self._written(ids, self._checked(ids, fetch(ids)))])
                 self._commit()
-            if self._tidy() or (not len(missing) and (removed or fault)):
+            if self._rewrite(tidy.worn(self._blocks, self._files.rows_a_segment)) or (
+                not len(missing) and (removed or fault)
+            ):
                 self._commit()
             self.fault = ""
         return SyncReport(len(missing), removed, fault)
@@ -194,7 +194,7 @@ class GalleryIndex:
             if self.fault:
                 self._files.remove_all()
                 self._manifest = None
-            elif self._rewrite([block for block in self._blocks if block.struck]):
+            elif self._rewrite([block.name for block in self._blocks if block.struck]):
                 self._commit()
 
     def clear(self) -> None:
@@ -230,34 +230,20 @@ class GalleryIndex:
             self._hold([block for block in self._blocks if len(block)])
         return len(ids)
 
-    def _tidy(self) -> bool:
-        """Put small segments together when they are many, and write segments anew of which much is struck."""
-        small = [block for block in self._blocks if len(block) < self._files.rows_a_segment / 2]
-        if len(small) <= SMALL_SEGMENTS:
-            small = []
-        return self._rewrite(
-            [block for block in self._blocks if block in small or block.struck > len(block) * STRUCK_TO_HELD]
-        )
+    def _rewrite(self, names: Collection[str]) -> bool:
+        """Replace segments by fuller ones, so that no more than one of these is held twice; returns whether any was."""
+        return sum(map(self._merge, tidy.groups(self._blocks, names, self._files.rows_a_segment))) > 0
 
-    def _rewrite(self, blocks: list[Block]) -> bool:
-        """Replace blocks by fuller ones, one segment's worth of memory at a time; returns whether any was."""
-        groups: list[list[Block]] = []
-        for block in blocks:
-            if groups and sum(map(len, groups[-1])) + len(block) <= self._files.rows_a_segment:
-                groups[-1].append(block)
-            else:
-                groups.append([block])
-        changed = False
-        for group in groups:
-            if len(group) == 1 and not group[0].struck:
-                continue
-            ids = np.concatenate([block.ids for block in group])
-            rows = np.concatenate([block.rows() for block in group])
-            in_order = np.argsort(ids)
-            merged = self._written(ids[in_order], rows[in_order])
-            self._hold([*(block for block in self._blocks if block not in group), merged])
-            changed = True
-        return changed
+    def _merge(self, names: list[str]) -> bool:
+        old = [block for block in self._blocks if block.name in names]
+        if len(old) == 1 and not old[0].struck:
+            return False
+        ids = np.concatenate([block.ids for block in old])
+        rows = np.concatenate([block.rows() for block in old])
+        in_order = np.argsort(ids)
+        merged = self._written(ids[in_order], rows[in_order])
+        self._hold([*(block for block in self._blocks if block not in old), merged])
+        return True
 
     # ------------------------------------------------------------ memory and disk
 
@@ -272,16 +258,19 @@ class GalleryIndex:
 
     def _catch_up(self) -> None:
         """Hold what is on disk; nothing is read that is held already."""
+        problem: Exception | None = None
+        tried: bytes | None = None
         for _attempt in range(OPENING_ATTEMPTS):
             try:
                 sealed = self._files.sealed_manifest()
+                if problem is not None and sealed == tried:
+                    break
+                tried = sealed
                 if sealed != self._manifest:
                     self._load(None if sealed is None else self._files.listing(sealed))
                 return
             except SegmentMissing as err:
-                problem: Exception = err
-                if self._files.sealed_manifest() == sealed:
-                    break
+                problem = err
             except (DamageFound, OSError, ValueError, KeyError, TypeError) as err:
                 problem = err
                 break
@@ -291,20 +280,20 @@ class GalleryIndex:
         self.fault = _("the index does not verify: {reason}").format(reason=reason)
 
     def _load(self, listing: Listing | None) -> None:
-        held = {block.segment.name: block for block in self._blocks}
+        held = {block.name: block for block in self._blocks}
+        segments = listing.segments if listing else ()
+        buffer = np.empty(0, dtype=np.float32)
         blocks = []
-        for segment in listing.segments if listing else ():
+        for segment in segments:
             block = held.get(segment.name)
             if block is None or not block.strike_stored(segment.struck):
-                block = self._read(segment)
+                if buffer.size < segment.rows * self._dim:
+                    buffer = np.empty(max(one.rows for one in segments) * self._dim, dtype=np.float32)
+                rows = buffer[: segment.rows * self._dim].reshape(segment.rows, self._dim)
+                block = Block(segment, self._files.read_segment(segment, rows), rows)
             blocks.append(block)
         self._hold(blocks)
         if (np.diff(self._sorted) <= 0).any():
             raise ValueError(_("it holds a face twice"))
         self._manifest = listing.sealed if listing else None
         self.fault = ""
-
-    def _read(self, segment: Segment) -> Block:
-        into = np.empty((segment.rows, self._dim), dtype=np.float32)
-        ids = self._files.read_segment(segment, into)
-        return Block(segment, ids, into)

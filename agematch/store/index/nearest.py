@@ -125,7 +125,7 @@ def _best(parts: Sequence[Part], queries: Rows, wanted: int) -> Iterator[tuple[I
         scores = exact_scores(gather(blocks, found, dim), query)
         last = np.partition(scores, -wanted)[-wanted] / lengths[row]
         if limits[row] + error >= last:
-            found = _all_above(parts, units[row : row + 1], last - 2 * error)
+            found = _all_above(parts, units[row], last - 2 * error)
             scores = exact_scores(gather(blocks, found, dim), query)
         yield all_ids[found], scores
 
