@@ -60,7 +60,10 @@ def _parts(text: str) -> tuple[int, int | None, int | None, bool]:
     year, month, day = (int(group) if group else None for group in found.groups())
     if year is None or not FIRST_YEAR <= year <= LAST_YEAR:
         raise Unreadable(
-            _("{text} has no year from {first} on.").format(text=shown(text), first=FIRST_YEAR), remedy
+            _("{text} has no year from {first} to {last}.").format(
+                text=shown(text), first=FIRST_YEAR, last=LAST_YEAR
+            ),
+            remedy,
         )
     if month is not None and not 1 <= month <= 12:
         raise Unreadable(_("{text} has no month from 1 to 12.").format(text=shown(text)), remedy)

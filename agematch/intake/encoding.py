@@ -19,7 +19,7 @@ COMMON = re.compile(rb"[\xa1\xa3\xb0-\xd7][\xa1-\xfe]")
 GB2312 = re.compile(rb"[\xa1-\xa3\xb0-\xf7][\xa1-\xfe]")
 """All of GB 2312 that Chinese text uses: level 2 too, without its Greek, Cyrillic and Japanese letters."""
 
-GB2312_SHARE = 0.8
+GB2312_SHARE = 0.65
 COMMON_SHARE = 0.6
 """Chinese text, also of rare names, has more of each; Latin-1, Windows-1251, Big5 and Shift JIS read as GB18030 have less
 (tests/intake/test_encoding.py holds samples of all of them)."""

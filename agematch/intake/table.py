@@ -150,7 +150,7 @@ def _lines(text: str) -> tuple[str, list[str], int]:
     lines = list(io.StringIO(text.lstrip("\ufeff"), newline=""))
     start = next((number for number, line in enumerate(lines) if line.strip()), len(lines))
     first = lines[start] if start < len(lines) else ""
-    if declared := DECLARED.fullmatch(first.strip()):
+    if declared := DECLARED.fullmatch(first.strip("\r\n")):
         return declared[1], lines, start + 1
     outside = "".join(first.split('"')[::2])
     return max(SEPARATORS, key=outside.count) if any(s in outside for s in SEPARATORS) else ",", lines, start
