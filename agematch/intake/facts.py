@@ -21,6 +21,7 @@ from agematch.intake.readers import (
     count,
     day,
     identifier,
+    is_not_known,
     lunar_day,
     one_of,
     text,
@@ -105,6 +106,21 @@ SIGHTING_COLUMNS: Mapping[str, Callable[[str], Any]] = MappingProxyType(
 TOGETHER = frozenset({"birth_calendar", "missing_since", "taken_on"})
 """Facts that may contradict the birth date."""
 
+MAY_SAY_UNKNOWN = frozenset(
+    {
+        "birth_date",
+        "birth_calendar",
+        "missing_since",
+        "taken_on",
+        "age_at_photo",
+        "age_kind",
+        "age_min",
+        "age_max",
+    }
+    | {"blood_type", "source", "face", "box"}
+)
+"""Columns in which 不详, unknown or a dash says as much as an empty cell."""
+
 DATES = frozenset({"birth_date", "missing_since"})
 """Facts of a case of which the more precise one holds where several rows give them."""
 
@@ -129,7 +145,7 @@ def gather(
     calendar = (CALENDARS.get(word(said)) or "solar") if said else calendar
     for name, cell in given.items():
         reader = columns.get(name)
-        if not cell or reader is None:
+        if not cell or reader is None or (name in MAY_SAY_UNKNOWN and is_not_known(cell)):
             continue
         if calendar == "lunar" and name == "birth_date":
             reader = lunar_day

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import posixpath
+import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
@@ -39,6 +41,23 @@ CALENDARS = MappingProxyType(
     {"solar": "solar", "公历": "solar", "阳历": "solar", "lunar": "lunar", "农历": "lunar", "阴历": "lunar"}
 )
 LONGEST = 10_000
+NOT_KNOWN = frozenset(
+    {"-", "--", "?", "n/a", "none", "unknown", "not known", "未知", "不详", "不明", "不清楚", "无"}
+)
+"""What people write into a cell of a date, an age or a blood type to say that nothing is known."""
+
+SHORTENED_NUMBER = re.compile(r"\d(?:[.,]\d+)?E\+\d+", re.IGNORECASE)
+FORCED_TEXT = re.compile(r'="([^"]*)"')
+"""How some programs write a number that is to stay a text: ="00123"."""
+
+FRINGE = "\ufeff\u200b\u200e\u200f\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+"""Invisible signs that copying a path out of a Windows dialogue leaves at its ends."""
+
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://", re.IGNORECASE)
+DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\..*)?", re.IGNORECASE)
+"""Names that Windows gives to devices in every folder, with any ending."""
+
+DEVICE_FOLDERS = ("/dev/", "/proc/", "/sys/")
 
 
 def text(value: str) -> str:
@@ -55,7 +74,15 @@ def text(value: str) -> str:
 
 def identifier(value: str) -> str:
     """Read an id: one line, not empty, without signs that nobody sees."""
-    plain = text(value)
+    forced = FORCED_TEXT.fullmatch(value.strip())
+    plain = text(forced[1] if forced else value)
+    if SHORTENED_NUMBER.fullmatch(plain):
+        raise Unreadable(
+            _("{value} is a long number of which the spreadsheet kept only the first digits.").format(
+                value=shown(plain)
+            ),
+            _("Format the column as text and type the ids again, or different children share one id."),
+        )
     if not plain or "\n" in plain or "\t" in plain:
         raise Unreadable(_("an id is one line of text."), _("Give one."))
     if IN_NAME.search(plain):
@@ -65,15 +92,38 @@ def identifier(value: str) -> str:
 
 def path(value: str) -> str:
     """Read the path of a photo, with the separators of any system."""
-    plain = value.strip()
+    plain = value.strip().strip(FRINGE).strip()
+    if len(plain) > 1 and plain[0] == plain[-1] == '"':  # as Windows copies a path
+        plain = plain[1:-1].strip()
     if not plain:
         raise Unreadable(_("no photo is named."), _("Name its file."))
+    if ADDRESS.match(plain):
+        raise Unreadable(
+            _("{file} is an address, not a file.").format(file=shown(plain)),
+            _("Save the photo and name its file."),
+        )
+    if _is_device(plain.replace("\\", "/")):
+        raise Unreadable(
+            _("{file} is a device, not a photo.").format(file=shown(plain)), _("Name the file of the photo.")
+        )
     if IN_NAME.search(plain):
         raise Unreadable(
             _("there are invisible or control characters in the name of the photo."),
             _("Rename the file and type its name anew."),
         )
     return plain
+
+
+def _is_device(plain: str) -> bool:
+    if plain.startswith(("//./", "//?/")) or DEVICE.fullmatch(posixpath.basename(plain).rstrip(" .")):
+        return True
+    # two leading slashes survive normpath
+    return plain.startswith("/") and posixpath.normpath("/" + plain.lstrip("/")).startswith(DEVICE_FOLDERS)
+
+
+def is_not_known(value: str) -> bool:
+    """Return whether a cell says that nothing is known."""
+    return word(value) in NOT_KNOWN
 
 
 @lru_cache(maxsize=65_536)

@@ -19,6 +19,9 @@ MAX_BYTES = 2**30
 MAX_ROWS = 1_000_000
 MAX_CELL = 2**16
 SEPARATORS = ",;\t，"
+HINT = re.compile(r"\s*\((?![^)]*(?:农历|阴历|lunar))[^)]*\)\s*(?=\*?$)", re.IGNORECASE)
+"""What forms put behind the name of a column: 出生日期（YYYY-MM-DD）. A calendar is no such hint: it changes what is meant."""
+
 DECLARED = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 """The first line by which Excel is told the separator."""
 
@@ -127,8 +130,8 @@ def read(path: Path, names: Mapping[str, str], required: Sequence[str]) -> Sheet
                     _('Close each quote that opens a cell, and write "" for a quote inside of it.'),
                 )
             )
-        elif not any(cells) or not any(cell.strip() for cell in cells):
-            continue
+        elif not any(cells) or not any(cell.strip() for cell in cells) or cells == header:
+            continue  # tables that were put together repeat their header
         elif fault := bar.fault(cells):
             problems.append(RowProblem(file, line, *fault))
         else:
@@ -257,7 +260,8 @@ class _Bar:
 
 def _column(name: str, names: Mapping[str, str]) -> str:
     plain = unicodedata.normalize("NFKC", name).strip().lstrip("\ufeff")
-    known = "_".join(plain.lower().replace("-", " ").replace("_", " ").split())
+    bare = HINT.sub("", plain).strip("*: ") or plain
+    known = "_".join(bare.lower().replace("-", " ").replace("_", " ").split())
     return names.get(known, names.get(plain, known if known in names.values() else plain))
 
 
