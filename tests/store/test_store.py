@@ -11,6 +11,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from agematch.errors import DamageFound, KeyUnavailable, StoreError, UsageError
 from agematch.records import (
+    Analysis,
     Candidate,
     Case,
     CaseState,
@@ -203,6 +204,19 @@ def test_face_ids_are_never_used_again(store, context):
         assert faces.gallery_ids(tx, MODELS).tolist() == [3]
 
 
+def test_a_new_analysis_takes_the_place_of_the_old_one_whole(store, context):
+    _uid, photo_uid = put_case(store, context)
+    failure = Failure(FailureReason.NO_FACE, "no face was found")
+    with store.act(context, "enrol") as tx:
+        photos.replace_analysis(tx, photo_uid, Analysis(3, 4, "PNG", "2001", (), failure))
+        now = photos.get(tx, photo_uid)
+        assert (now.width, now.height, now.format, now.exif_taken_on) == (3, 4, "PNG", "2001")
+        assert (
+            now.failure == failure and now.version == 2 and now.photo == Photo("王/a.jpg", age_at_photo=3.0)
+        )
+        assert faces.of_photo(tx, photo_uid) == []
+
+
 def test_the_vault_file_goes_only_when_the_removal_is_kept(store, context):
     _uid, photo_uid = put_case(store, context)
     files = list((store.path / "vault").glob("*/*"))
@@ -374,6 +388,17 @@ def test_a_passphrase_opens(tmp_path):
     assert keys.unlock(tmp_path / "r", passphrase="马到成功") == root
     with pytest.raises(KeyUnavailable, match="does not open"):
         keys.unlock(tmp_path / "r", passphrase="x")
+
+
+def test_a_passphrase_is_the_same_in_every_unicode_form(tmp_path):
+    root = keys.create_slots(tmp_path / "r", passphrase="caf\u00e9")
+    assert keys.unlock(tmp_path / "r", passphrase="cafe\u0301") == root
+
+
+def test_an_empty_passphrase_is_refused(tmp_path):
+    with pytest.raises(UsageError, match="protects nothing"):
+        keys.create_slots(tmp_path / "r", passphrase="")
+    assert not (tmp_path / "r").exists()
 
 
 def test_damaged_slots_are_damage(tmp_path):
