@@ -50,9 +50,17 @@ def main() -> int:
         environment = dict(os.environ) | {"AGEMATCH_KEY_FILE": str(Path(scratch, "registry.key"))}
         for protocol, floor in FLOORS.items():
             result = Path(scratch, f"{protocol}.json")
-            command = [sys.executable, str(eval_folder / "run_protocol.py"), str(data), "--protocol", protocol]
+            command = [
+                sys.executable,
+                str(eval_folder / "run_protocol.py"),
+                str(data),
+                "--protocol",
+                protocol,
+            ]
             command += ["--agematch", f"{sys.executable} -m agematch", "--work", str(Path(scratch, protocol))]
-            subprocess.run([*command, "--json", str(result)], check=True, env=environment, stdout=subprocess.DEVNULL)
+            subprocess.run(
+                [*command, "--json", str(result)], check=True, env=environment, stdout=subprocess.DEVNULL
+            )
             found = json.loads(result.read_text(encoding="utf-8"))
             good = found["rank_1"] >= floor and found["pairs_not_listed"] == 0
             failed += not good

@@ -1,9 +1,8 @@
 #!/usr/bin/env python3
 """Write requirements.txt and requirements-dev.txt from the ranges in setup.cfg: versions and hashes, no addresses.
 
-Needs uv (any way to have it on the PATH). `face_recognition`, which the benchmark measures against, asks for `dlib`,
-which is built from source; the lock overrides that with the prebuilt `dlib-bin`, which setup.cfg names. That is why
-the lock is installed with --no-deps.
+Needs uv (any way to have it on the PATH). `face_recognition` asks for `dlib`, which is built from source; the
+lock overrides that with the prebuilt `dlib-bin`, which setup.cfg names. That is why it is installed with --no-deps.
 """
 
 from __future__ import annotations
@@ -48,9 +47,10 @@ def main() -> int:
     """Write both lock files."""
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
-    run_time = config["options"]["install_requires"]
+    extras = config["options.extras_require"]
+    run_time = config["options"]["install_requires"] + "\n" + extras["lock"]
     lock("requirements.txt", run_time)
-    lock("requirements-dev.txt", run_time + "\n" + config["options.extras_require"]["dev"])
+    lock("requirements-dev.txt", run_time + "\n" + extras["dev"])
     return 0
 
 
