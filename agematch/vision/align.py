@@ -40,6 +40,7 @@ DLIB_EYE_CORNERS_150: Points = (
 )
 DLIB_MARGIN = 25.0  # pixels of context round the chip in which dlib's landmarks are looked for
 DLIB_ROUGH = 200
+LEAST_SCALE = 1e-3  # below, the points have no extent and there is nothing to show
 
 
 def similarity(source: Points, target: Points) -> Points:
@@ -89,7 +90,7 @@ def chip(
     """
     matrix = similarity(landmarks, target)
     scale = float(np.hypot(matrix[0, 0], matrix[1, 0]))
-    if scale < 0.5:
+    if LEAST_SCALE < scale < 0.5:
         rgb, matrix = _reduced(rgb, matrix, scale, size)
     warped = cv2.warpAffine(rgb, matrix, (size, size), flags=cv2.INTER_LINEAR, borderMode=border)
     return np.asarray(warped, dtype=np.uint8)

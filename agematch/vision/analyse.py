@@ -12,8 +12,8 @@ import numpy as np
 from agematch.i18n import _
 from agematch.records import AnalysedFace, Analysis, Face, Failure, FailureReason, ModelRef, Template
 from agematch.vision.choose import EveryFace, OneFace, Wanted, choose, no_such_face
+from agematch.vision.manifest import load_manifest
 from agematch.vision.settings import VisionSettings
-from agematch.vision.weights import load_manifest
 
 if TYPE_CHECKING:
     from agematch.vision.image import Decoded

@@ -10,9 +10,10 @@ from agematch.vision.detect import Detector
 from agematch.vision.detection import Detection
 from agematch.vision.hog import HogDetector
 from agematch.vision.image import Decoded
+from agematch.vision.manifest import Manifest
 from agematch.vision.quality import assess
 from agematch.vision.settings import VisionSettings
-from agematch.vision.weights import Manifest, find
+from agematch.vision.weights import find
 
 
 class FaceFinder:

@@ -16,19 +16,8 @@ from pathlib import Path
 from agematch import archives
 from agematch.errors import AgematchError, NetworkUnavailable, WeightsMissing
 from agematch.i18n import _
-from agematch.vision.weights import (
-    WEIGHTS,
-    Address,
-    ArchiveMember,
-    Manifest,
-    PackageFile,
-    Source,
-    WeightFile,
-    WeightState,
-    check,
-    place,
-    verifies,
-)
+from agematch.vision.manifest import Address, ArchiveMember, Manifest, PackageFile, Source, WeightFile
+from agematch.vision.weights import WEIGHTS, WeightState, check, place, verifies
 
 Progress = Callable[[WeightFile, str], None]
 TIMEOUT_SECONDS = 60
@@ -54,7 +43,8 @@ class _Unreachable(Exception):
 def fetch(manifest: Manifest, progress: Progress = lambda weight, text: None) -> list[Fetched]:
     """Make every weight file of the manifest ready, and say where each one lies.
 
-    What is there and verifies stays untouched. A file that does not verify is removed before its sources are tried.
+    What is there and verifies stays untouched. A file that does not verify is removed before its sources are tried,
+    and nothing takes its place that does not verify.
     `progress` is told, for each weight file, in a few words, what is being done.
 
     Raises:
@@ -76,8 +66,11 @@ def _fetch_one(manifest: Manifest, weight: WeightFile, opened: _Archives, progre
     refused = status.state is WeightState.DAMAGED and status.path != own
     if status.state is WeightState.DAMAGED:
         reasons.append(_("{path} has other bytes").format(path=status.path))
-        progress(weight, _("damaged, fetched again"))
-        own.unlink(missing_ok=True)
+        if (
+            weight.sources
+        ):  # a file that a person has put there, and that no source gives again, is left to them
+            progress(weight, _("damaged, fetched again"))
+            own.unlink(missing_ok=True)
     for source in weight.sources:
         progress(weight, _("from {source}").format(source=describe(source)))
         try:
@@ -94,7 +87,8 @@ def _fetch_one(manifest: Manifest, weight: WeightFile, opened: _Archives, progre
     kind: type[AgematchError] = WeightsMissing if refused or not weight.sources else NetworkUnavailable
     raise kind(
         _("The weight file {file} could not be obtained. {reasons}").format(
-            file=weight.file, reasons="; ".join(reasons) or _("The manifest names no source.")
+            file=weight.file,
+            reasons="; ".join(reasons if weight.sources else [*reasons, _("The manifest names no source.")]),
         ),
         _remedy(weight, own),
     )

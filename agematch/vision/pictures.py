@@ -14,8 +14,8 @@ from agematch.vision import align
 from agematch.vision.choose import no_face
 from agematch.vision.faces import FaceFinder
 from agematch.vision.image import Decoded, Pixels, decode
+from agematch.vision.manifest import load_manifest
 from agematch.vision.settings import VisionSettings
-from agematch.vision.weights import load_manifest
 
 # Where the five landmarks lie in a picture of side 1: the whole head with hair and ears, all eyes at one height.
 HEAD = (align.ARCFACE_112 - 56.0) / 112.0 * 0.62 + np.array([0.5, 0.55])
