@@ -43,15 +43,17 @@ def _failure(problem: RowProblem) -> Failure:
     return Failure(FailureReason.BAD_ROW, column + problem.text.rstrip("."), problem.remedy)
 
 
-def _where(file: str | Path, line: int) -> str:
-    return _("{file} line {line}").format(file=Path(file).name, line=line)
+def _where(file: str | Path, line: int, photo: Photo | None = None) -> str:
+    """Say where a row stands and which photo it names, so that a person finds both."""
+    where = _("{file} line {line}").format(file=Path(file).name, line=line)
+    return f"{where}, {Path(photo.path).name}" if photo else where
 
 
 def enrol_items(store: Store, context: Context, path: Path) -> list[EnrolItem | EnrolResult]:
     """Read a table of cases; rows that cannot be used are recorded and stand as results in their place."""
     manifest = case_tables.read_cases(path)
     placed: list[tuple[int, EnrolItem | EnrolResult]] = [
-        (row.line, EnrolItem(_where(path, row.line), row.case, row.photo)) for row in manifest.rows
+        (row.line, EnrolItem(_where(path, row.line, row.photo), row.case, row.photo)) for row in manifest.rows
     ]
     for problem in manifest.problems:
         where = _where(path, problem.line)
