@@ -16,13 +16,9 @@ WIDE = re.compile(rb"[\x81-\xfe](?:[\x40-\x7e\x80-\xfe]|[\x30-\x39][\x81-\xfe][\
 COMMON = re.compile(rb"[\xa1\xa3\xb0-\xd7][\xa1-\xfe]")
 """Chinese punctuation, full-width signs and the 3,755 common characters of GB 2312, level 1."""
 
-GB2312 = re.compile(rb"[\xa1-\xa3\xb0-\xf7][\xa1-\xfe]")
-"""All of GB 2312 that Chinese text uses: level 2 too, without its Greek, Cyrillic and Japanese letters."""
-
-GB2312_SHARE = 0.65
 COMMON_SHARE = 0.6
-"""Chinese text, also of rare names, has more of each; Latin-1, Windows-1251, Big5 and Shift JIS read as GB18030 have less
-(tests/intake/test_encoding.py holds samples of all of them)."""
+"""Chinese text, also of rare names, has more of them among its characters; Latin-1, Windows-1251, Big5 and Shift JIS read
+as GB18030 have less (tests/intake/test_encoding.py holds samples of all of them)."""
 
 SAMPLED = 20_000
 DAMAGED_SHARE = 0.05
@@ -91,6 +87,5 @@ def _mended(data: bytes, codec: str, name: str) -> Decoded | None:
 def _is_chinese(data: bytes) -> bool:
     """Return whether bytes, read as GB18030, are the characters that Chinese text uses."""
     wide = [found[0] for found in islice(WIDE.finditer(data), SAMPLED)]
-    in_gb2312 = sum(GB2312.fullmatch(sign) is not None for sign in wide)
     common = sum(COMMON.fullmatch(sign) is not None for sign in wide)
-    return bool(wide) and in_gb2312 >= GB2312_SHARE * len(wide) and common >= COMMON_SHARE * len(wide)
+    return bool(wide) and common >= COMMON_SHARE * len(wide)

@@ -30,6 +30,12 @@ QUOTES = (
             [2],
         ),  # closed by chance, a sound row over three lines
         ('A,a.jpg,"tall,f\nB,,x,f\nC,c.jpg,5",m\n', ["B", "C"], [2]),  # the row between names no photo
+        ('A,a.jpg,"tall,f\nB,,x,f\nC,,5",m\n', ["B", "C"], [2]),  # nor does the last one
+        (
+            'A,a.jpg,"tall,f\nB,b.jpg,x\nC,c.jpg,"\n',
+            ["B"],
+            [2, 4],
+        ),  # closed by chance, a row of the wrong length
         ('A,"a.jpg,x,f\nB,b.jpg,x,f\nC,c.jpg,"",m\n', ["B", "C"], [2]),
         ('A,a.jpg,x,f\nB,b.jpg,x,"f', ["A"], [3]),
         ('A,a.jpg,"x" y,f\nB,b.jpg,x,f\n', ["B"], [2]),
