@@ -4,7 +4,8 @@
     ci_protocol.py EVAL    (the folder with run_protocol.py and fgnet-dev/)
 
 The people are fixed, so that a run is comparable with the last. The floors are what plain cosine of both networks
-reaches on them, less two probes; they catch a broken pipeline, not a small loss: that is what the evaluation is for.
+reaches on them (66 of 108 and 73 of 74 probes at rank 1) less two probes: they catch a broken pipeline, not a small
+loss, which the whole evaluation is for.
 """
 
 from __future__ import annotations
@@ -12,13 +13,15 @@ from __future__ import annotations
 import csv
 import json
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 PEOPLE = 12
-FLOORS = {"one-photo": 0.0, "album": 0.0}
+FLOORS = {"one-photo": 64 / 108, "album": 71 / 74}
+"""The share of probes whose own case has to come first."""
 
 
 def subset(eval_folder: Path, folder: Path) -> None:
@@ -50,17 +53,14 @@ def main() -> int:
         environment = dict(os.environ) | {"AGEMATCH_KEY_FILE": str(Path(scratch, "registry.key"))}
         for protocol, floor in FLOORS.items():
             result = Path(scratch, f"{protocol}.json")
-            command = [
-                sys.executable,
-                str(eval_folder / "run_protocol.py"),
-                str(data),
-                "--protocol",
-                protocol,
-            ]
-            command += ["--agematch", f"{sys.executable} -m agematch", "--work", str(Path(scratch, protocol))]
-            subprocess.run(
-                [*command, "--json", str(result)], check=True, env=environment, stdout=subprocess.DEVNULL
-            )
+            command = [sys.executable, str(eval_folder / "run_protocol.py"), str(data)]
+            command += ["--protocol", protocol, "--work", str(Path(scratch, protocol)), "--json", str(result)]
+            command += ["--agematch", f"{shlex.quote(sys.executable)} -m agematch"]
+            done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+            if done.returncode:
+                print(f"{done.stdout}{done.stderr}\n{protocol}: the protocol ended with {done.returncode}")
+                failed += 1
+                continue
             found = json.loads(result.read_text(encoding="utf-8"))
             good = found["rank_1"] >= floor and found["pairs_not_listed"] == 0
             failed += not good
@@ -68,7 +68,7 @@ def main() -> int:
                 f"{protocol}: rank 1 {found['rank_1']:.3f} (floor {floor:.3f}), rank 10 {found['rank_10']:.3f}, "
                 f"{found['probes']} probes, {found['gallery_cases']} cases: {'reached' if good else 'NOT REACHED'}"
             )
-    print(f"protocol: {len(FLOORS) - failed} passed, {failed} failed")
+    print(f"{len(FLOORS) - failed} of {len(FLOORS)} floors reached")
     return 1 if failed else 0
 
 
