@@ -11,7 +11,8 @@ class VisionSettings:
 
     Attributes:
         max_pixels: photographs with more pixels, by their header, are refused before they are decoded.
-        decoded_long_side_px: photographs are decoded to the smallest size whose long side is not below this.
+        decoded_long_side_px: photographs are decoded to the smallest size whose long side is not below this. A JPEG of 12
+            to 16 megapixels decodes in 30 to 60 ms at 800, 1,200 or 1,600 alike, so the size with most detail is taken.
         detection_long_sides_px: long sides of the copies in which faces are looked for; those that would enlarge
             the photo by more than a third are left out, the first excepted.
         min_confidence: the detector's confidence, 0 to 1, below which a detection is no face. In 302 FG-NET and CACD

