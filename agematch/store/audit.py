@@ -45,7 +45,7 @@ def append(connection: Connection, key: bytes, row: Mapping[str, str]) -> None:
         **row,
     }
     full["hash"] = _hash(key, full)
-    connection.execute(schema.audit.insert().values(**full))
+    connection.execute(schema.audit.insert(), full)
     end = {"blob": _end(key, full)}
     if not connection.execute(schema.meta.update().where(schema.meta.c.name == END).values(end)).rowcount:
         connection.execute(schema.meta.insert().values(name=END, **end))

@@ -155,7 +155,9 @@ class Store:
         """Make the key under which everything of one case or sighting is sealed."""
         key = crypto.new_key()
         wrapped = crypto.seal(self._wrap_key, key, f"data key {kind} {uid}".encode())
-        tx.connection.execute(schema.data_keys.insert().values(entity_uid=uid, kind=kind, wrapped=wrapped))
+        tx.connection.execute(
+            schema.data_keys.insert(), {"entity_uid": uid, "kind": kind, "wrapped": wrapped}
+        )
         return key
 
     def _unwrapped(self, uid: str, kind: str, wrapped: bytes) -> bytes:

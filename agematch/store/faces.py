@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +47,8 @@ def put(tx: Tx, photo_uid: str, owner_uid: str, found: Sequence[AnalysedFace]) -
         return []
     key = tx.store.data_key(tx, owner_uid)
     first = _next_ids(tx, len(found))
+    rows: list[dict[str, Any]] = []
+    template_rows: list[dict[str, Any]] = []
     for face_id, analysed in enumerate(found, first):
         clear = {
             "id": face_id,
@@ -54,14 +57,15 @@ def put(tx: Tx, photo_uid: str, owner_uid: str, found: Sequence[AnalysedFace]) -
             "number": analysed.face.number,
         }
         blob = codec.seal_record(key, "faces", clear, codec.face_body(analysed.face))
-        tx.connection.execute(schema.faces.insert().values(**clear, blob=blob))
+        rows.append(clear | {"blob": blob})
         for template in analysed.templates:
             vector = np.ascontiguousarray(template.vector, dtype="<f4")
             model, dim = str(template.model), template.model.dim
             sealed = crypto.seal(key, vector.tobytes(), _aad(face_id, model, dim))
-            tx.connection.execute(
-                schema.templates.insert().values(face_id=face_id, model=model, dim=dim, blob=sealed)
-            )
+            template_rows.append({"face_id": face_id, "model": model, "dim": dim, "blob": sealed})
+    tx.connection.execute(schema.faces.insert(), rows)
+    if template_rows:
+        tx.connection.execute(schema.templates.insert(), template_rows)
     return list(range(first, first + len(found)))
 
 

@@ -67,7 +67,7 @@ def record(
     body = {"where": where, "failure": codec.failure_body(failure)}
     values = clear | {"blob": codec.seal_record(_key(tx, owner_uid), TABLE.name, clear, body)}
     if known is None:
-        tx.connection.execute(TABLE.insert().values(**values))
+        tx.connection.execute(TABLE.insert(), values)
     else:
         tx.connection.execute(TABLE.update().where(TABLE.c.key == key).values(**values))
     return True

@@ -104,7 +104,7 @@ def put(
     )
     key = tx.store.data_key(tx, owner_uid)
     vault.write(tx.store, stored.vault_name, key, data)
-    tx.connection.execute(TABLE.insert().values(**_values(stored, key)))
+    tx.connection.execute(TABLE.insert(), _values(stored, key))
     faces.put(tx, stored.uid, owner_uid, analysis.faces)
     return stored
 

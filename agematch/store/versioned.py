@@ -215,7 +215,7 @@ class Family:
         }
 
     def _insert(self, tx: Tx, row: Row, lookup: str) -> None:
-        tx.connection.execute(self.table.insert().values(**self._values(tx, row, lookup)))
+        tx.connection.execute(self.table.insert(), self._values(tx, row, lookup))
 
     def _add_version(self, tx: Tx, row: Row, reason: str) -> None:
         clear = {
@@ -228,7 +228,7 @@ class Family:
         }
         body = {"record": row.body, "reason": reason}
         blob = codec.seal_record(tx.store.data_key(tx, row.uid), self.versions.name, clear, body)
-        tx.connection.execute(self.versions.insert().values(**clear, blob=blob))
+        tx.connection.execute(self.versions.insert(), clear | {"blob": blob})
 
     def _rows(self, tx: Tx, found: Iterable[Mapping[Any, Any]]) -> Iterator[Row]:
         found = list(found)
