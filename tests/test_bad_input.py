@@ -147,7 +147,7 @@ def test_the_operator_chooses_among_several_faces(agematch, bad_folder):
         and stats["uploads"]["enrolled"] == 1
         and stats["uploads"]["several_faces"] == 0
     )
-    assert "10 found" in agematch("enrol", "--case", "d", "--face", "11", crowd, code=3).err
+    assert "10 faces" in agematch("enrol", "--case", "d", "--face", "11", crowd, code=3).err
 
 
 @pytest.mark.parametrize(

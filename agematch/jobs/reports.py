@@ -129,7 +129,7 @@ def _reference(
     return Reference(
         picture=_key(face.id),
         age=dates.photo_age(case, stored.photo),
-        taken_on=stored.photo.taken_on or stored.exif_taken_on,
+        taken_on=stored.photo.taken_on or dates.camera_date(case, stored.exif_taken_on),
         quality=face.face.quality,
         case=case if show_facts else None,
     )
