@@ -83,11 +83,11 @@ def read_data(folder: Path) -> tuple[list[Photo], list[Photo]]:
 
 
 def embed(
-    photos: list[Photo], cache: Path, processes: int
+    photos: list[Photo], cache: Path, processes: int, embedders: tuple[str, ...]
 ) -> tuple[dict[str, np.ndarray], tuple[ModelRef, ...], str]:
     """Return each network's templates, nan where a photo gave none, the networks, and the digest of all photos."""
     manifest = load_manifest(models_dir())
-    models = tuple(model_ref(weight) for weight in manifest.embedders())
+    models = tuple(model_ref(weight) for weight in manifest.embedders(embedders))
     data = [photo.path.read_bytes() for photo in photos]
     digests = [hashlib.sha256(one).hexdigest() for one in data]
     stamp = json.dumps([digests, [[str(m), m.dim] for m in models], _code_digest("vision")])
@@ -100,7 +100,9 @@ def embed(
                     hashlib.sha256("".join(digests).encode()).hexdigest(),
                 )
     rows = {str(m): np.full((len(photos), m.dim), np.nan, dtype=np.float32) for m in models}
-    pool = ProcessPoolExecutor(processes, get_context("spawn"), init_worker, (models_dir(), VisionSettings()))
+    pool = ProcessPoolExecutor(
+        processes, get_context("spawn"), init_worker, (models_dir(), VisionSettings(embedders=embedders))
+    )
     with pool:
         for i, analysis in enumerate(
             pool.map(analyse_in_worker, data, [EveryFace()] * len(data), chunksize=8)
@@ -192,14 +194,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "fit" / "templates.npz")
     parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument(
+        "--embedders", default="", help="ids of the networks, with commas; without it the default ones"
+    )
     parser.add_argument("--splits", type=int, default=5)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--write", type=Path, help="the folder to write score.json to; without it nothing is written"
     )
     args = parser.parse_args()
+    embedders = tuple(name for name in args.embedders.split(",") if name)
     child_photos, adult_photos = read_data(args.data)
-    templates, models, digest = embed(child_photos + adult_photos, args.cache, args.processes)
+    templates, models, digest = embed(child_photos + adult_photos, args.cache, args.processes, embedders)
     weights = {str(model): WEIGHTS.get(model.id, DEFAULT_WEIGHT) for model in models}
     space = face_space(models, weights, DEFAULT_WEIGHT)
     vectors = fuse(space, templates)
