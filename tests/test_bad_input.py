@@ -147,6 +147,8 @@ def test_the_operator_chooses_among_several_faces(agematch, bad_folder):
         and stats["uploads"]["enrolled"] == 1
         and stats["uploads"]["several_faces"] == 0
     )
+    again = agematch("enrol", "--case", "c", crowd)  # who names no face takes none back
+    assert "1 items: 0 new, 0 changed, 1 unchanged" in again.err
     assert "10 faces" in agematch("enrol", "--case", "d", "--face", "11", crowd, code=3).err
 
 

@@ -53,7 +53,9 @@ def mosaic_network():
     """A network in ONNX form, written by hand: the mean colours of an aligned face in a mosaic of 16 by 16."""
     kernel = field(1, "kernel_shape") + field(8, 7) * 2 + b"\xa0\x01\x07"
     strides = field(1, "strides") + field(8, 7) * 2 + b"\xa0\x01\x07"
-    pool = field(1, "face") + field(2, "pooled") + field(4, "AveragePool") + field(5, kernel) + field(5, strides)
+    pool = (
+        field(1, "face") + field(2, "pooled") + field(4, "AveragePool") + field(5, kernel) + field(5, strides)
+    )
     flatten = field(1, "pooled") + field(2, "vector") + field(4, "Flatten")
     graph = field(1, pool) + field(1, flatten) + field(2, "mosaic")
     graph += field(11, tensor("face", "n", 3, 112, 112)) + field(12, tensor("vector", "n", 768))
@@ -92,7 +94,9 @@ def test_networks_of_ones_own_run_beside_the_others(own_models, portraits):
     assert (by_id["dlib"].vector == by_id["own-dlib"].vector).all()
 
 
-def test_a_registry_moves_to_another_network_and_says_that_it_is_not_calibrated(agematch, own_models, portraits):
+def test_a_registry_moves_to_another_network_and_says_that_it_is_not_calibrated(
+    agematch, own_models, portraits
+):
     own = {"AGEMATCH_MODELS": str(own_models), "AGEMATCH_EMBEDDERS": "own-dlib"}
     agematch("init")
     agematch("enrol", portraits / "cases.csv")

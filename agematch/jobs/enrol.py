@@ -171,12 +171,13 @@ def _begin(
             if change is Change.UNCHANGED:
                 tx.nothing_done()
             return _Pending(item, item.photo, put.uid, change, mac, data)
-        same_choice = (known.photo.face, known.photo.box) == (item.photo.face, item.photo.box)
+        photo = photos.with_choice(item.photo, known.photo)
+        same_choice = (known.photo.face, known.photo.box) == (photo.face, photo.box)
         if not same_choice or not _is_complete(known, faces.of_photo(tx, known.uid), models, retry):
             if change is Change.UNCHANGED:
                 tx.nothing_done()
-            return _Pending(item, item.photo, put.uid, change, mac, data, known.uid)
-        if photos.update(tx, known.uid, item.photo):
+            return _Pending(item, photo, put.uid, change, mac, data, known.uid)
+        if photos.update(tx, known.uid, photo):
             change = Change.NEW if change is Change.NEW else Change.CHANGED
         if change is Change.UNCHANGED:
             tx.nothing_done()

@@ -41,7 +41,7 @@ def render(
     *,
     show_facts: bool = False,
 ) -> str:
-    """Return the report as HTML; the audit records which faces it shows."""
+    """Return the report as HTML; the audit records which photos were opened for it."""
     album: dict[str, bytes] = {}
     with store.act(context, "report", detail=f"{len(lists)} candidate lists") as tx:
         ids = {c.reference_face_id for found in lists for c in found.candidates}
@@ -52,6 +52,7 @@ def render(
         by_photo: dict[str, list[faces.StoredFace]] = {}
         for face in stored.values():
             by_photo.setdefault(face.photo_uid, []).append(face)
+        tx.note(detail=f"{len(lists)} candidate lists, photos {' '.join(sorted(by_photo))}")
         for photo_uid, shown in by_photo.items():
             crops = _crops(photos.open_bytes(tx, photo_uid), [face.face for face in shown])
             album |= {_key(face.id): crop for face, crop in zip(shown, crops, strict=False)}

@@ -18,7 +18,9 @@ def read(store: Store, name: str) -> Any:
     """Return what was kept under a name, None where nothing is or it does not verify."""
     path = store.path / FOLDER / name
     try:
-        packed = crypto.unseal(store.root_key.derive("cache"), path.read_bytes(), name.encode(), f"cache {name}")
+        packed = crypto.unseal(
+            store.root_key.derive("cache"), path.read_bytes(), name.encode(), f"cache {name}"
+        )
         return json.loads(zlib.decompress(packed))
     except (OSError, DamageFound, zlib.error, ValueError):  # a cache that cannot be used is as good as none
         return None

@@ -109,16 +109,20 @@ def put(
     return stored
 
 
+def with_choice(photo: Photo, stored: Photo) -> Photo:
+    """Return a photo with the face that it names, or with the one that was chosen before where it names none."""
+    if photo.face is not None or photo.box is not None:
+        return photo
+    return replace(photo, face=stored.face, box=stored.box)
+
+
 def update(tx: Tx, uid: str, photo: Photo) -> bool:
     """Write what a person says of a photo; facts left empty keep their value. Returns whether anything changed."""
     stored = get(tx, uid)
     wanted = codec.photo_of(merged_body(codec.photo_body(stored.photo), codec.photo_body(photo)))
-    wanted = replace(
-        wanted, face=photo.face, box=photo.box
-    )  # at most one of the two, and the newest word on it
-    if replace(wanted, path="") == replace(
-        stored.photo, path=""
-    ):  # the same photo under another name is the same
+    choice = with_choice(photo, stored.photo)
+    wanted = replace(wanted, face=choice.face, box=choice.box)
+    if replace(wanted, path="") == replace(stored.photo, path=""):  # under another name it is the same photo
         return False
     _rewrite(tx, replace(stored, photo=wanted, version=stored.version + 1))
     return True
