@@ -44,8 +44,16 @@ def faces_table(photo: str, faces: Sequence[Face]) -> Table:
         )
         for face in faces
     ]
-    columns = (_("Face"), _("From the left, from the top (px)"), _("Size (px)"), _("Quality of 100"), _("Remarks"))
-    return table(_("Faces in {photo}, counted from the left").format(photo=photo), columns, rows, right=(0, 3))
+    columns = (
+        _("Face"),
+        _("From the left, from the top (px)"),
+        _("Size (px)"),
+        _("Quality of 100"),
+        _("Remarks"),
+    )
+    return table(
+        _("Faces in {photo}, counted from the left").format(photo=photo), columns, rows, right=(0, 3)
+    )
 
 
 def models_table(rows: Sequence[tuple[str, str, str, str, str]]) -> Table:
@@ -57,5 +65,7 @@ def models_table(rows: Sequence[tuple[str, str, str, str, str]]) -> Table:
 def findings_table(rows: Sequence[tuple[str, bool, str, str]]) -> Table:
     """Return what the doctor found: name, whether it is good, detail, remedy."""
     columns = (_("What"), _("State"), _("Detail"), _("What helps"))
-    shown = [(name, _("good") if good else _("to mend"), detail, remedy) for name, good, detail, remedy in rows]
+    shown = [
+        (name, _("good") if good else _("to mend"), detail, remedy) for name, good, detail, remedy in rows
+    ]
     return table(_("This installation"), columns, shown)
