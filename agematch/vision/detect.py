@@ -137,14 +137,13 @@ class Detector:
     def _scales(self, bgr: Pixels) -> list[Detection]:
         (height, width), sizes = bgr.shape[:2], sorted(self._settings.detection_long_sides_px)
         long_side = max(height, width)
-        # Copies of a very large photo are made from one of middling size, which is cheaper and looks the same.
-        middling = self._copy(bgr, USUAL_PX) if long_side >= 2 * USUAL_PX else bgr
+        middling = self._middling(bgr) if long_side >= 2 * USUAL_PX else bgr
         rows: list[Points] = []
         for size in sizes:
             if size > MAX_ENLARGEMENT * long_side and size != sizes[0]:
                 break
             rows.append(self._once(self._copy(middling if size <= USUAL_PX else bgr, size), width, height))
-            if size >= USUAL_PX and _has_large_face(rows[-1], LARGE_PX * long_side / size):
+            if size >= USUAL_PX and _has_large_face(np.concatenate(rows), LARGE_PX * long_side / size):
                 break
         return detection.merged(np.concatenate(rows))
 
@@ -154,6 +153,13 @@ class Detector:
         rows[:, 0:14:2] *= width / copy.shape[1]
         rows[:, 1:14:2] *= height / copy.shape[0]
         return rows
+
+    def _middling(self, bgr: Pixels) -> Pixels:
+        """Make of a very large photo, by way of its half, the copy that smaller ones are made from: for half the cost."""
+        half = (bgr.shape[1] // 2, bgr.shape[0] // 2)
+        return self._copy(
+            np.asarray(cv2.resize(bgr, half, interpolation=cv2.INTER_AREA), dtype=np.uint8), USUAL_PX
+        )
 
     def _copy(self, bgr: Pixels, size: int) -> Pixels:
         height, width = bgr.shape[:2]
