@@ -81,6 +81,33 @@ def test_every_face_of_a_group_is_found_once(
     assert len(detector.detect(group)) == 2 * len(NAMES)
 
 
+@pytest.mark.parametrize(
+    "lengths",
+    [(400, 200, 100, 50), (120, 60), (70, 40), (30, 30, 30)],
+    ids=["one large and ever smaller ones", "just large", "no large one", "a crowd"],
+)
+def test_small_faces_in_a_large_photo_are_found(
+    detector: Detector, portrait: Callable[[str], Pixels], lengths: tuple[int, ...]
+) -> None:
+    photo, places = np.full((1500, 2000, 3), 128, np.uint8), []
+    for number, length in enumerate(lengths):
+        picture = portrait(NAMES[number])
+        _x, _y, width, height = only(detector.detect(picture)).box
+        scale = length / float(np.sqrt(width * height))
+        picture = np.asarray(
+            cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8
+        )
+        x, y = 20 + sum(place[2] for place in places) + 20 * number, 30
+        photo[y : y + picture.shape[0], x : x + picture.shape[1]] = picture
+        places.append((x, y, picture.shape[1], picture.shape[0]))
+    found = sorted(detector.detect(photo), key=lambda face: face.box[0])
+    assert len(found) == len(lengths)
+    for face, (x, y, width, height), length in zip(found, places, lengths, strict=True):
+        assert x < face.landmarks[:, 0].min() and face.landmarks[:, 0].max() < x + width
+        assert y < face.landmarks[:, 1].min() and face.landmarks[:, 1].max() < y + height
+        assert np.sqrt(face.box[2] * face.box[3]) == pytest.approx(length, rel=0.25)
+
+
 def test_the_same_photo_gives_the_same_faces_again(
     detector: Detector, portrait: Callable[[str], Pixels]
 ) -> None:
