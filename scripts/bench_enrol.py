@@ -45,10 +45,11 @@ from agematch.vision.weights import models_dir
 from agematch.vision.worker import analyse_in_worker, init_worker
 
 SPAWN = multiprocessing.get_context("spawn")
-LARGE_SIZES = ((4000, 3000), (4608, 3456), (3000, 4000))
+# As telephones take them, 14 megapixels in the mean.
+LARGE_SIZES = ((4000, 3000), (4608, 3456), (3000, 4000), (3456, 4608))
 ENLARGED = 4
 NOISE = 6  # standard deviation in grey levels, of a camera indoors
-PEER_LARGE = 4
+PEER_LARGE = len(LARGE_SIZES)
 Contestant = Callable[[Sequence[Path]], float]
 
 

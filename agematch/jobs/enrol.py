@@ -204,7 +204,8 @@ def _finish(store: Store, context: Context, pending: _Pending, analysis: Analysi
             photos.update(tx, photo_uid, photo)
             photos.replace_analysis(tx, photo_uid, analysis)
         elif analysis.width:  # a file that is no picture stays where it is
-            photo_uid = photos.put(tx, "case", pending.case_uid, photo, pending.data, analysis).uid
+            mac = pending.content_mac
+            photo_uid = photos.put(tx, "case", pending.case_uid, photo, pending.data, analysis, mac=mac).uid
         key = ledger.key(store, "reference", pending.case_uid, pending.content_mac)
         changed = ledger.record(
             tx,

@@ -241,7 +241,8 @@ def _save(store: Store, context: Context, pending: _Pending, analysis: Analysis)
             photos.update(tx, photo_uid, item.photo)
             photos.replace_analysis(tx, photo_uid, analysis)
         elif analysis.width:
-            photo_uid = photos.put(tx, "sighting", put.uid, item.photo, pending.data, analysis).uid
+            mac = pending.content_mac
+            photo_uid = photos.put(tx, "sighting", put.uid, item.photo, pending.data, analysis, mac=mac).uid
         if photo_uid:
             face_ids = [face.id for face in faces.of_photo(tx, photo_uid)]
         state = analysis.failure.state if analysis.failure else UploadState.SEARCHED

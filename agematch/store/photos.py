@@ -80,13 +80,16 @@ def get(tx: Tx, uid: str) -> StoredPhoto:
 
 
 def put(
-    tx: Tx, owner_kind: str, owner_uid: str, photo: Photo, data: bytes, analysis: Analysis
+    tx: Tx, owner_kind: str, owner_uid: str, photo: Photo, data: bytes, analysis: Analysis, *, mac: str = ""
 ) -> StoredPhoto:
     """Keep a photograph: its bytes in the vault first, then its facts and faces with this transaction.
 
     A crash between the two leaves an unnamed file in the vault, which `check --repair` removes.
+
+    Args:
+        mac: the `content_mac` of the bytes, where the caller has it already.
     """
-    mac = content_mac(tx.store, data)
+    mac = mac or content_mac(tx.store, data)
     stored = StoredPhoto(
         uid=new_uid(),
         owner_kind=owner_kind,
