@@ -28,10 +28,10 @@ HOMES = {
     "pi_heif": ("vision/",),
     "jinja2": ("report/",),
     "markupsafe": ("report/",),
-    "numpy": ("records.py", "vision/", "store/", "match/", "jobs/"),
+    "numpy": ("records.py", "vision/", "store/", "match/", "evaluation/", "jobs/"),
 }
 """Every library from outside the standard library, and where it may be imported."""
-ROOMS = {"cli", "jobs", "vision", "store", "match", "intake", "report"}
+ROOMS = {"cli", "jobs", "evaluation", "vision", "store", "match", "intake", "report"}
 SINGLE = {"__init__", "__main__", "registry", "archives", "config", "records", "errors", "i18n"}
 EMPTY_WORDS = {"utils", "util", "misc", "helpers", "common", "tools", "stuff"}
 RUN_CONTRACTS = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"

@@ -62,8 +62,12 @@ def cllr_minimum(mated: Floats, unrelated: Floats) -> float:
     scores = np.concatenate([mated, unrelated])
     labels = np.concatenate([np.ones(len(mated)), np.zeros(len(unrelated))])
     values, place = np.unique(scores, return_inverse=True)
-    hits = np.bincount(place.reshape(-1), labels, len(values))
-    total = np.bincount(place.reshape(-1), minlength=len(values)).astype(np.float64)
+    every = np.bincount(place.reshape(-1), minlength=len(values))
+    found = np.bincount(place.reshape(-1), labels, len(values))
+    pure = np.where(found == 0, -1, np.where(found == every, 1, 0))
+    # neighbours that are all mated, or all unrelated, end in one block anyway
+    run = np.cumsum(np.r_[0, (pure[1:] != pure[:-1]) | (pure[1:] == 0)])
+    hits, total = np.bincount(run, found), np.bincount(run, every)
     share, weight = pool_adjacent_violators(hits / total, total)
     hits_in, misses_in = share * weight, (1 - share) * weight
     prior = len(mated) / len(unrelated)
