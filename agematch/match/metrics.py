@@ -68,7 +68,7 @@ def cllr_minimum(mated: Floats, unrelated: Floats) -> float:
     # neighbours that are all mated, or all unrelated, end in one block anyway
     run = np.cumsum(np.r_[0, (pure[1:] != pure[:-1]) | (pure[1:] == 0)])
     hits, total = np.bincount(run, found), np.bincount(run, every)
-    share, weight = pool_adjacent_violators(hits / total, total)
+    share, weight = pool_adjacent_violators(hits / total, total.astype(np.float64))
     hits_in, misses_in = share * weight, (1 - share) * weight
     prior = len(mated) / len(unrelated)
     with np.errstate(divide="ignore"):
