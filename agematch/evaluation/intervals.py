@@ -25,7 +25,8 @@ Statistic = Callable[[Floats], Floats]
 class Figure:
     """A value with its 95 % interval by person; None where it cannot be given, or is not claimed.
 
-    `probes` is the number of searches (or pairs) that it rests on, `people` that of different people in them.
+    `probes` is the number of different probes (or pairs) that it rests on, however often the splits search for them;
+    `people` that of different people in them.
     """
 
     value: float | None
@@ -95,7 +96,7 @@ def figure(
     """Return the figure of a statistic.
 
     Args:
-        probes: searches or pairs behind it.
+        probes: different probes or pairs behind it.
         of: different people behind it.
         share: it is a share of searches: at 0 or 1 the interval reaches to where 3 / people is (the rule of three, with
             people as the independent trials).

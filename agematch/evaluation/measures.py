@@ -38,6 +38,7 @@ class Measure:
 
 
 def measures(people: People, outcomes: Sequence[Outcome], some: Bin) -> dict[str, Measure]:
+    """Return what can be measured of some outcomes of one method in one bin, by the name of the figure."""
     kept = kept_of(outcomes, some)
     found: dict[str, Measure] = {}
     for limit in RANKS:
@@ -48,7 +49,7 @@ def measures(people: People, outcomes: Sequence[Outcome], some: Bin) -> dict[str
         for rate in openset.RATES:
             if seen.claimed(rate):
                 found[f"fnir_at_fpir_{rate:g}"] = Measure(
-                    openset.fnir_at_fpir(people, seen, rate), len(seen.mate), len(set(seen.mate_person)), True
+                    openset.fnir_at_fpir(people, seen, rate), *rests_on(outcomes, kept), True
                 )
     found["cllr_minimum"] = _minimum(people, outcomes, some, kept)
     if all(one.has_lrs for one in outcomes):
@@ -63,7 +64,7 @@ def _share(
     person = [one.person[i] for one, k in zip(outcomes, kept, strict=True) for i in np.flatnonzero(k)]
     above = np.concatenate([hit[k] for hit, k in zip(hits, kept, strict=True)]).astype(np.float64)
     statistic = ratio(people, person, above, np.ones(len(above)))
-    return Measure(statistic, len(above), len(set(person)), True)
+    return Measure(statistic, *rests_on(outcomes, kept), True)
 
 
 def _cllr(people: People, outcomes: Sequence[Outcome], some: Bin, kept: Sequence[Bools]) -> Measure:
@@ -92,7 +93,7 @@ def _cllr(people: People, outcomes: Sequence[Outcome], some: Bin, kept: Sequence
         result: Floats = (mated(drawn) + unrelated_cost(drawn)) / (2 * np.log(2))
         return result
 
-    return Measure(value, int(table[1].sum()), people_in(outcomes, kept))
+    return Measure(value, *rests_on(outcomes, kept))
 
 
 def _minimum(people: People, outcomes: Sequence[Outcome], some: Bin, kept: Sequence[Bools]) -> Measure:
@@ -104,9 +105,7 @@ def _minimum(people: People, outcomes: Sequence[Outcome], some: Bin, kept: Seque
         unrelated.append(known[~is_mate(one) & _unrelated_in(one, some)])
     one_side, other = np.concatenate(mated), np.concatenate(unrelated)
     lowest = metrics.cllr_minimum(one_side, other) if len(one_side) and len(other) else np.nan
-    return Measure(
-        lambda drawn: np.full(len(drawn), lowest), len(one_side), people_in(outcomes, kept), resample=False
-    )
+    return Measure(lambda drawn: np.full(len(drawn), lowest), *rests_on(outcomes, kept), resample=False)
 
 
 def _chance(
@@ -123,7 +122,7 @@ def _chance(
         ]
         above = np.concatenate(counts).astype(np.float64)
         statistic = ratio(people, names, above, np.ones(len(above)))
-        found[f"unrelated_{limit:g}"] = Measure(statistic, len(above), len(set(names)))
+        found[f"unrelated_{limit:g}"] = Measure(statistic, *rests_on(outcomes, looked))
     for limit in MATE_LIMITS:
         hits = [
             one.expected[np.arange(len(one)), np.maximum(one.mate, 0)] <= limit for one in outcomes
@@ -156,11 +155,15 @@ def _unrelated_in(one: Outcome, some: Bin) -> Bools:
 
 
 def is_mate(one: Outcome) -> Bools:
+    """Return which (search, case) is a probe with its own case."""
     result = np.zeros(one.scores.shape, dtype=bool)
     rows = np.flatnonzero(one.mated)
     result[rows, one.mate[rows]] = True
     return result
 
 
-def people_in(outcomes: Sequence[Outcome], kept: Sequence[Bools]) -> int:
-    return len({one.person[i] for one, k in zip(outcomes, kept, strict=True) for i in np.flatnonzero(k)})
+def rests_on(outcomes: Sequence[Outcome], kept: Sequence[Bools]) -> tuple[int, int]:
+    """Return how many different probes, and people, are among the kept searches."""
+    here = [(one, np.flatnonzero(k)) for one, k in zip(outcomes, kept, strict=True)]
+    probes = {one.probe[i] for one, rows in here for i in rows}
+    return len(probes), len({one.person[i] for one, rows in here for i in rows})

@@ -18,7 +18,7 @@ from agematch.evaluation.intervals import (
     figure,
     resampled,
 )
-from agematch.evaluation.measures import RANKS, is_mate, kept_of, measures, people_in
+from agematch.evaluation.measures import RANKS, is_mate, kept_of, measures, rests_on
 from agematch.evaluation.searches import Outcome
 from agematch.match import metrics
 
@@ -94,7 +94,9 @@ def summarise(
             for name, measure in measures(people, outcomes, some).items()
         }
         figures = _with_derived(_said_of_whole_lists(figures, min(one.cases for one in outcomes)))
-        rows.append(Row(some, mated, people_in(outcomes, kept_of(outcomes, some)), MappingProxyType(figures)))
+        rows.append(
+            Row(some, mated, rests_on(outcomes, kept_of(outcomes, some))[1], MappingProxyType(figures))
+        )
     return Summary(
         first.protocol,
         first.method,
@@ -140,7 +142,7 @@ def compare(
             for name, measure in mine.items()
             if name in other
         }
-        rows.append(Row(some, mated, people_in(ours, kept_of(ours, some)), MappingProxyType(figures)))
+        rows.append(Row(some, mated, rests_on(ours, kept_of(ours, some))[1], MappingProxyType(figures)))
     return tuple(rows)
 
 

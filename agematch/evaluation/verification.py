@@ -33,6 +33,7 @@ LEAST_FALSE = 3
 LIKE_AGE_YEARS = 1.0
 IMPOSTORS_A_CELL = 5000
 """Of the impostor pairs of one pair of ages at most so many are compared, drawn by the seed."""
+CURVE_POINTS = 200
 
 
 # ---------------------------------------------------------------- by folds
@@ -115,10 +116,11 @@ def _accuracy(decisions: Decisions, times: int, seed: int) -> Statistic:
 
 @dataclass(frozen=True, eq=False)
 class LikeAge:
-    """Genuine pairs (n,), the younger photo the reference, and weighted impostor pairs (m,) of like ages and sex.
+    """Genuine pairs (n,) of one method, the younger photo the reference, judged by thresholds from impostors of like ages.
 
-    Scores are inner products, -inf where a photo gave no template. The weights sum to 1: impostors have the ages that
-    genuine pairs have. `impostor_people` is how many pairs of different people are among them.
+    Scores are inner products, -inf where a photo gave no template. `rates` (k,) are false accept rates, of which only those
+    are there that the number of impostors allows to claim, `thresholds` (k,) the scores above which so many of them lie.
+    `curve` (2, c) are false and true accept rates along the ROC. `impostors` is the number of pairs compared.
     """
 
     method: str
@@ -127,18 +129,10 @@ class LikeAge:
     pair: tuple[str, ...]
     gap_years: Floats
     reference_age: Floats
-    impostor: Floats
-    weight: Floats
-    impostor_people: int
-
-    def claimed(self, rate: float) -> bool:
-        return self.impostor_people * rate >= LEAST_FALSE
-
-    def threshold(self, rate: float) -> float:
-        """Return the lowest threshold above which at most `rate` of the impostors score."""
-        order = np.argsort(-self.impostor, kind="stable")
-        passed = self.weight[order].cumsum() > rate + 1e-9
-        return float(self.impostor[order[np.argmax(passed)]]) if passed.any() else float("-inf")
+    rates: Floats
+    thresholds: Floats
+    curve: Floats
+    impostors: int
 
 
 def like_age(faces: LabelledFaces, method: Method, rows: Rows | None = None, seed: int = 0) -> LikeAge:
@@ -164,21 +158,40 @@ def like_age(faces: LabelledFaces, method: Method, rows: Rows | None = None, see
         people |= {
             (min(a, b), max(a, b)) for a, b in zip(codes[first].tolist(), codes[second].tolist(), strict=True)
         }
-    first, second = genuine.T if len(genuine) else (np.zeros(0, np.int64), np.zeros(0, np.int64))
-    weights = np.concatenate(weight) if weight else np.zeros(0)
-    scores = np.concatenate(impostor) if impostor else np.zeros(0)
+    first, second = genuine.T
     own = _products(rows, first, second)
+    own = np.where(np.isnan(own), -np.inf, own)
+    scores = np.concatenate(impostor) if impostor else np.zeros(0)
+    false = _Impostors(np.where(np.isnan(scores), -np.inf, scores), np.concatenate([*weight, np.zeros(0)]))
+    rates = [rate for rate in FAR_RATES if len(people) * rate >= LEAST_FALSE]
+    along = np.geomspace(1 / max(len(people), 2), 1, CURVE_POINTS)
+    true = [np.mean(own > false.threshold(rate)) if len(own) else np.nan for rate in along]
     return LikeAge(
         method.name,
-        np.where(np.isnan(own), -np.inf, own),
+        own,
         tuple(faces.person[i] for i in first),
         tuple(f"{faces.photo[a]} {faces.photo[b]}" for a, b in genuine),
         faces.age[second] - faces.age[first],
         faces.age[first],
-        np.where(np.isnan(scores), -np.inf, scores),
-        weights / max(float(weights.sum()), 1e-300),
-        len(people),
+        np.array(rates, dtype=np.float64),
+        np.array([false.threshold(rate) for rate in rates], dtype=np.float64),
+        np.stack([along, np.array(true, dtype=np.float64)]),
+        len(scores),
     )
+
+
+class _Impostors:
+    """Weighted scores of impostor pairs, highest first; impostors have the ages that genuine pairs have."""
+
+    def __init__(self, score: Floats, weight: Floats) -> None:
+        order = np.argsort(-score, kind="stable")
+        self._score = score[order]
+        self._above = (weight[order] / max(float(weight.sum()), 1e-300)).cumsum()
+
+    def threshold(self, rate: float) -> float:
+        """Return the lowest score above which at most `rate` of the impostors lie."""
+        place = int(np.searchsorted(self._above, rate + 1e-9, side="right"))
+        return float(self._score[place]) if place < len(self._score) else float("-inf")
 
 
 @dataclass(frozen=True)
@@ -216,22 +229,20 @@ def _tar_rows(
             continue
         person = [ours.person[i] for i in np.flatnonzero(kept)]
         found = {}
-        for rate in FAR_RATES:
-            if not ours.claimed(rate):
-                continue
-            mine, of = _accepted(people, ours, kept, rate), len(set(person))
+        for place, rate in enumerate(ours.rates):
+            mine, of = _accepted(people, ours, kept, place), len(set(person))
             if theirs is None:
                 one = figure(people, mine, len(person), of, share=True)
             else:
-                one = difference(people, mine, _accepted(people, theirs, kept, rate), len(person), of)
+                one = difference(people, mine, _accepted(people, theirs, kept, place), len(person), of)
             found[f"tar_at_far_{rate:g}"] = one
         rows.append(TarRow(some, MappingProxyType(found)))
     return tuple(rows)
 
 
-def _accepted(people: People, seen: LikeAge, kept: Bools, rate: float) -> Statistic:
+def _accepted(people: People, seen: LikeAge, kept: Bools, place: int) -> Statistic:
     person = [seen.person[i] for i in np.flatnonzero(kept)]
-    hits = (seen.score[kept] > seen.threshold(rate)).astype(np.float64)
+    hits = (seen.score[kept] > seen.thresholds[place]).astype(np.float64)
     return ratio(people, person, hits, np.ones(len(hits)))
 
 
