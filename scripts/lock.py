@@ -48,7 +48,7 @@ def main() -> int:
     config = configparser.ConfigParser()
     config.read(ROOT / "setup.cfg", encoding="utf-8")
     extras = config["options.extras_require"]
-    run_time = config["options"]["install_requires"] + "\n" + extras["lock"]
+    run_time = "\n".join([config["options"]["install_requires"], extras["lock"], extras["evaluation"]])
     lock("requirements.txt", run_time)
     lock("requirements-dev.txt", run_time + "\n" + extras["dev"])
     return 0

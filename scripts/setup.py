@@ -167,7 +167,7 @@ def make_folder() -> None:
 
 def fill(lock: Path) -> None:
     """Install the locked packages and this checkout."""
-    print("Installing the locked packages, about 260 MB the first time ...", flush=True)
+    print("Installing the locked packages, about 280 MB the first time ...", flush=True)
     words = ("--disable-pip-version-check", *(() if sys.stdout.isatty() else ("--quiet",)))
     locked = (PYTHON, "-m", "pip", "install", "--require-hashes", "--no-deps", *words)
     # setuptools first, and on its own: it builds the one package that comes as a source archive, which is pure data.

@@ -28,6 +28,7 @@ HOMES = {
     "pi_heif": ("vision/",),
     "jinja2": ("report/",),
     "markupsafe": ("report/",),
+    "matplotlib": ("evaluation/plots.py",),
     "numpy": ("records.py", "vision/", "store/", "match/", "evaluation/", "jobs/"),
 }
 """Every library from outside the standard library, and where it may be imported."""

@@ -71,7 +71,7 @@ def tracked_files() -> list[Path]:
 
 @pytest.mark.parametrize("lock", LOCKS)
 def test_the_lock_answers_to_the_ranges_of_the_metadata(lock):
-    needed = wanted("options", "install_requires")
+    needed = wanted("options", "install_requires") + wanted("options.extras_require", "evaluation")
     if lock == "requirements-dev.txt":
         needed += wanted("options.extras_require", "dev")
     pins = locked(lock)
@@ -98,7 +98,8 @@ def test_developers_run_what_users_run():
 
 def test_every_library_that_is_asked_for_is_explained():
     page = (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")
-    for requirement in wanted("options", "install_requires") + wanted("options.extras_require", "dev"):
+    extras = wanted("options.extras_require", "dev") + wanted("options.extras_require", "evaluation")
+    for requirement in wanted("options", "install_requires") + extras:
         assert f"`{requirement.name}`" in page, f"docs/installing.md says nothing of {requirement.name}"
 
 
