@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-import agematch
 from agematch.errors import NotFound, UsageError
 from agematch.evaluation import summary, verification
 from agematch.evaluation.intervals import Figure
@@ -29,7 +28,7 @@ ROOMS = ("evaluation", "match", "vision")
 
 def code_digest() -> str:
     """Return a digest of the code that decides the figures."""
-    package = Path(agematch.__file__).parent
+    package = Path(__file__).parents[1]
     files = [path for room in ROOMS for path in sorted((package / room).rglob("*.py"))]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
@@ -42,6 +41,7 @@ def protocol_json(
     plans: Mapping[str, Sequence[Plan]],
     settings: Settings,
     method: Mapping[str, Any],
+    version: str,
 ) -> dict[str, Any]:
     """Return what protocol.json holds: everything that decides the figures.
 
@@ -49,6 +49,7 @@ def protocol_json(
         files: SHA-256 of each photo, by its path within the folder; `distractors` alike.
         labels: what is known of each photo.
         method: networks with their SHA-256, face spaces, and the digest of the score parameters.
+        version: that of agematch.
     """
     return {
         "schema": PROTOCOL_SCHEMA,
@@ -62,7 +63,7 @@ def protocol_json(
         "protocols": {name: {"people_by_split": people_of(some)} for name, some in plans.items()},
         "bootstrap": {"times": settings.times, "seed": 0},
         "method": dict(method),
-        "code": {"version": agematch.__version__, "digest": code_digest()},
+        "code": {"version": version, "digest": code_digest()},
     }
 
 

@@ -36,7 +36,7 @@ def draw_faces(
     templates = {}
     for model in (NETWORK, OTHER):
         own = rng.standard_normal((people, 1, model.dim))
-        rows = own + 1.4 * rng.standard_normal((people, len(ages), model.dim)) + 1.5
+        rows = own + 2.5 * rng.standard_normal((people, len(ages), model.dim)) + 1.5
         templates[str(model)] = rows.reshape(-1, model.dim).astype(np.float32)
     absent = rng.random(people * len(ages)) < missing
     for rows in templates.values():
