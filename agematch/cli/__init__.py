@@ -25,6 +25,7 @@ COMMANDS = {
     "check": "check",
     "models": "models",
     "doctor": "doctor",
+    "evaluate": "evaluate",
     "demo": "demo",
 }
 """In the order in which a new user meets them; each is a module of this package with a click command `command`."""

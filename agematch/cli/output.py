@@ -23,6 +23,8 @@ from rich.text import Text
 from agematch.i18n import _
 
 if TYPE_CHECKING:
+    from agematch.jobs.progress import Listener
+    from agematch.jobs.progress import Progress as JobProgress
     from agematch.report.table import Table
 
 NARROW = 80
@@ -57,17 +59,7 @@ def warn(text: str) -> None:
 @contextmanager
 def bar(label: str, total: int | None) -> Iterator[Advance]:
     """Show a bar with rate and time left on stderr; nothing where stderr is no terminal."""
-    console = Console(stderr=True)
-    progress = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        RateColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-    )
+    progress = _progress()
     with progress:
         task = progress.add_task(label, total=total)
 
@@ -80,6 +72,34 @@ def bar(label: str, total: int | None) -> Iterator[Advance]:
                 progress.update(task, completed=done)
 
         yield advance
+
+
+@contextmanager
+def staged_bar() -> Iterator[Listener]:
+    """Show a bar for the stage that a job is at; the next stage takes its place."""
+    progress = _progress()
+    with progress:
+        task = progress.add_task("", total=None)
+
+        def listen(told: JobProgress) -> None:
+            label = _("Embedding") if told.stage == "embed" else told.stage
+            progress.update(task, description=label, completed=told.done, total=told.total or None)
+
+        yield listen
+
+
+def _progress() -> Progress:
+    console = Console(stderr=True)
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
 
 
 def print_table(table: Table) -> None:

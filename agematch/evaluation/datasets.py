@@ -77,8 +77,14 @@ class Dataset:
     def has_ages(self) -> bool:
         return any(not math.isnan(photo.age) for photo in self.photos)
 
-    def faces(self, templates: Mapping[str, NDArray[np.float32]]) -> LabelledFaces:
-        """Return the photos as labelled faces with templates (n, d) of each network in the order of the photos."""
+    def faces(
+        self, templates: Mapping[str, NDArray[np.float32]], network_years: NDArray[np.floating] | None = None
+    ) -> LabelledFaces:
+        """Return the photos as labelled faces, with (n, d) templates of each network in the order of the photos.
+
+        Args:
+            network_years: (n,) the age network's readings, nan where there is none.
+        """
         return labelled_faces(
             templates,
             [photo.person for photo in self.photos],
@@ -86,6 +92,7 @@ class Dataset:
             [photo.age for photo in self.photos],
             [photo.sex for photo in self.photos],
             [photo.stranger or photo.person for photo in self.photos],
+            None if network_years is None else network_years.astype(np.float64),
         )
 
     def pair_rows(self) -> Pairs:

@@ -23,7 +23,7 @@ class LabelledFaces:
     `templates` are (n, d) by network, nan where a photo gave none. `person` names who is shown; `photo` is a name of the
     photograph that no other row has. Two faces are known to be of different people where `stranger` differs; within one
     such group equal people are known and different names say nothing. `age` is in years, nan unknown; `sex` as in
-    `match.inputs.SEX_CODES`.
+    `match.inputs.SEX_CODES`. `network_years` is the age network's reading, nan where there is none.
     """
 
     templates: Mapping[str, NDArray[np.float32]]
@@ -32,6 +32,7 @@ class LabelledFaces:
     stranger: tuple[str, ...]
     age: Floats
     sex: Ints
+    network_years: Floats
 
     def __len__(self) -> int:
         return len(self.person)
@@ -47,6 +48,7 @@ class LabelledFaces:
             tuple(self.stranger[i] for i in rows),
             self.age[rows],
             self.sex[rows],
+            self.network_years[rows],
         )
 
     def of(self, people: Iterable[str]) -> LabelledFaces:
@@ -78,6 +80,7 @@ def labelled_faces(
     age: Sequence[float] | Floats,
     sex: Sequence[Sex] | None = None,
     stranger: Sequence[str] | None = None,
+    network_years: Sequence[float] | Floats | None = None,
 ) -> LabelledFaces:
     """Return labelled faces; without `stranger` different names are different people.
 
@@ -87,7 +90,8 @@ def labelled_faces(
     codes = np.array(
         [SEX_CODES[one] for one in sex] if sex is not None else [0] * len(person), dtype=np.int64
     )
-    columns = (person, photo, age, codes, *templates.values())
+    years = np.full(len(person), np.nan) if network_years is None else np.asarray(network_years, np.float64)
+    columns = (person, photo, age, codes, years, *templates.values())
     if len({len(column) for column in columns}) > 1:
         raise ValueError("labels and templates differ in number")
     if len(set(photo)) < len(photo):
@@ -99,6 +103,7 @@ def labelled_faces(
         tuple(person if stranger is None else stranger),
         np.asarray(age, dtype=np.float64),
         codes,
+        years,
     )
 
 
