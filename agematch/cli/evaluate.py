@@ -162,7 +162,7 @@ def command(
     compare: str | None,
     output: str,
 ) -> int:
-    from agematch.cli.output import print_table, say, staged_bar
+    from agematch.cli.output import print_table, say, staged_bar, warn
     from agematch.evaluation.facts import Facts
     from agematch.evaluation.study import Settings
     from agematch.jobs import evaluate as job
@@ -209,6 +209,13 @@ def command(
                 "{dataset}: {failed} of {photos} photos gave no template; as probes they count as misses."
             ).format(dataset=results["dataset"], failed=failed, photos=results["photos"])
         )
+        if results["photos_trained_on"]:
+            warn(
+                _(
+                    "{number} of them took part in the training of these parameters: figures on the people they show "
+                    "flatter. Left-out figures come from scripts/train_crossage.py."
+                ).format(number=results["photos_trained_on"])
+            )
         for name in results["without_probes"]:
             say(_("{protocol}: no probe has a mate under these labels.").format(protocol=name))
         if report.folder:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from agematch.errors import UsageError
-from agematch.evaluation import archive, datasets, document, plots
+from agematch.evaluation import archive, datasets, document, plots, trained_on
 from agematch.evaluation.document import PROTOCOL, PROTOCOL_SCHEMA, RESULTS, RESULTS_SCHEMA
 from agematch.evaluation.study import Settings, Study, chosen, plans_of, study
 from agematch.i18n import _
@@ -104,6 +104,9 @@ def evaluate(
             results = document.results_json(found)
             results["photos"] = len(one.photos)
             results["photos_without_template"] = int((~faces.enrolled([str(m) for m in using.models])).sum())
+            results["photos_trained_on"] = trained_on.seen(
+                trained_on.read(using.models_dir), embedder.sha256(one).values()
+            )
             if earlier:
                 name = methods[0]
                 results["compared"] = document.differences_json(found, earlier[1], name, name)
