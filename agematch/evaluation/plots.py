@@ -121,7 +121,7 @@ def _det(axes: Axes, by_method: ByMethod) -> None:
     axes.set_xlim(lowest, 1)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel(_("searches without a mate that raise an alarm (FPIR)"))
-    axes.set_ylabel(_("mates missed among {number} (FNIR)").format(number=openset.LIST))
+    axes.set_ylabel(_("mates missed, lists of {number} (FNIR)").format(number=openset.LIST))
     axes.legend(loc="lower left")
 
 

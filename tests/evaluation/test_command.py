@@ -137,3 +137,16 @@ def test_a_cache_of_something_else_is_refused(agematch, dataset, tmp_path):
 def test_a_folder_without_a_table_is_said(agematch, tmp_path):
     ran = agematch("evaluate", tmp_path, code=2)
     assert "holds neither labels.csv nor pairs.csv" in ran.err and "data/README.md" in ran.err
+
+
+def test_a_cache_of_other_networks_is_made_anew(agematch, dataset, cache):
+    with np.load(cache, allow_pickle=False) as stored:
+        tables = {name: stored[name] for name in stored.files}
+    of_others = cache.with_name("others.npz")
+    wrong = {name: np.zeros_like(rows) for name, rows in tables.items() if "@" in name}
+    np.savez(of_others, **(tables | wrong | {"stamp": np.array("other networks")}))
+    options = ("--protocol", "one-photo", "--format", "json", "--method", "cosine")
+    again = evaluate(agematch, dataset, of_others, *options)
+    assert json.loads(again.out) == json.loads(evaluate(agematch, dataset, cache, *options).out)
+    with np.load(of_others, allow_pickle=False) as stored:
+        assert str(stored["stamp"]) == str(tables["stamp"])
