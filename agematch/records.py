@@ -243,7 +243,8 @@ class Face:
 
     `box` is (x, y, width, height); `landmarks` are five (x, y): right eye, left eye (the person's own), nose tip,
     right and left mouth corner; `rotation` is how many degrees clockwise the photo must be turned for the face to
-    stand upright (0, 90, 180, 270); `confidence` is the detector's, 0 to 1.
+    stand upright (0, 90, 180, 270); `confidence` is the detector's, 0 to 1. `apparent_age_years` is what `age_network`
+    (its id@version) expects the age to be, uncorrected; None where it was not asked, or gave nothing.
     """
 
     number: int
@@ -253,6 +254,8 @@ class Face:
     detector: str
     rotation: int
     quality: Quality
+    apparent_age_years: float | None = None
+    age_network: str = ""
 
 
 @dataclass(frozen=True)

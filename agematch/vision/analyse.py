@@ -1,4 +1,4 @@
-"""From a photograph's bytes to its faces and their templates: decode, detect, assess, align, embed."""
+"""From a photograph's bytes to its faces, their templates and apparent ages: decode, detect, assess, align, embed."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from agematch.i18n import _
 from agematch.records import AnalysedFace, Analysis, Face, Failure, FailureReason, ModelRef, Template
@@ -25,13 +26,14 @@ class Analyser:
     """The loaded networks. Not for several threads at once: each process, or thread, has its own."""
 
     def __init__(self, models_dir: Path, settings: VisionSettings | None = None) -> None:
-        """Load and verify the detectors and the embedders of the settings.
+        """Load and verify the detectors, the embedders of the settings and the age network.
 
         Raises:
             WeightsMissing: a weight file is absent or has other bytes.
             ConfigError: the manifest has faults, or a network does not do what its entry says.
         """
         # The libraries are loaded here, so that the process that only hands out work does without them.
+        from agematch.vision.age import load_age
         from agematch.vision.embed import load_embedders
         from agematch.vision.faces import FaceFinder
 
@@ -39,6 +41,7 @@ class Analyser:
         manifest = load_manifest(models_dir)
         self._finder = FaceFinder(manifest, self._settings)
         self._embedders = load_embedders(manifest, manifest.embedders(self._settings.embedders))
+        self._age = load_age(manifest)
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
@@ -48,7 +51,8 @@ class Analyser:
     def analyse(self, data: bytes, wanted: Wanted) -> Analysis:
         """Analyse one photograph, a whole file's bytes; whatever is wrong with it is the analysis's `failure`.
 
-        The templates of a face are those of every network, or none where one of them gives nothing usable.
+        The templates of a face are those of every network, or none where one of them gives nothing usable. A face with
+        templates also has its apparent age, where the manifest names a network for it.
         """
         from agematch.vision.image import decode
 
@@ -61,9 +65,9 @@ class Analyser:
             faces, chosen = self._look_into_box(photo, faces, wanted)
         if isinstance(chosen, Failure):
             return _analysis(photo, tuple(AnalysedFace(face) for face in faces), chosen)
-        templates = self._templates(photo, chosen)
-        analysed = tuple(AnalysedFace(face, templates.get(face.number, ())) for face in faces)
-        return _analysis(photo, analysed, None if templates else _not_described())
+        described = self._described(photo, chosen)
+        analysed = tuple(described.get(face.number) or AnalysedFace(face) for face in faces)
+        return _analysis(photo, analysed, None if described else _not_described())
 
     def _look_into_box(
         self, photo: Decoded, faces: tuple[Face, ...], wanted: OneFace
@@ -75,15 +79,26 @@ class Analyser:
         pointed_at = replace(found[0], number=len(faces) + 1)
         return (*faces, pointed_at), (pointed_at,)
 
-    def _templates(self, photo: Decoded, faces: Sequence[Face]) -> dict[int, tuple[Template, ...]]:
-        """Return each face's templates by its number, without the faces for which a network gave nothing usable."""
+    def _described(self, photo: Decoded, faces: Sequence[Face]) -> dict[int, AnalysedFace]:
+        """Return faces with their templates by number, without those for which a network gave nothing usable."""
         landmarks = np.array([face.landmarks for face in faces], dtype=np.float64) * photo.scale
         rows = [embedder.embed(photo.rgb, landmarks) for embedder in self._embedders]
+        usable = [i for i in range(len(faces)) if all(np.isfinite(row[i]).all() for row in rows)]
+        aged = self._with_ages(photo, [faces[i] for i in usable], landmarks[usable])
         return {
-            face.number: tuple(Template(model, row[i]) for model, row in zip(self.models, rows, strict=True))
-            for i, face in enumerate(faces)
-            if all(np.isfinite(row[i]).all() for row in rows)
+            face.number: AnalysedFace(
+                face, tuple(Template(model, row[i]) for model, row in zip(self.models, rows, strict=True))
+            )
+            for i, face in zip(usable, aged, strict=True)
         }
+
+    def _with_ages(self, photo: Decoded, faces: list[Face], landmarks: NDArray[np.float64]) -> Sequence[Face]:
+        if self._age is None:
+            return faces
+        return [
+            replace(face, apparent_age_years=years, age_network=self._age.name)
+            for face, years in zip(faces, self._age.years(photo.rgb, landmarks), strict=True)
+        ]
 
 
 def _analysis(photo: Decoded, faces: tuple[AnalysedFace, ...], failure: Failure | None) -> Analysis:

@@ -98,23 +98,11 @@ class OnnxEmbedder:
     """An ONNX network with one input (1, 3, 112, 112) and the face's vector as first output: ArcFace, AdaFace, …"""
 
     def __init__(self, model: ModelRef, network: Path, spec: EmbedderSpec) -> None:
-        import onnxruntime
-        from onnxruntime.capi import onnxruntime_pybind11_state as state
+        from agematch.vision.onnx import OnnxNetwork
 
-        # the library's exceptions have no root of their own
-        self._faults: tuple[type[Exception], ...] = (state.Fail, state.InvalidArgument, state.InvalidGraph)
-        self._faults += (state.InvalidProtobuf, state.NoModel, state.NotImplemented, state.RuntimeException)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
         self.model = model
         self._spec = spec
-        try:
-            self._session = onnxruntime.InferenceSession(
-                str(network), options, providers=["CPUExecutionProvider"]
-            )
-        except self._faults as err:
-            raise ValueError(str(err)) from err
-        self._input = self._session.get_inputs()[0].name
+        self._network = OnnxNetwork(network)
 
     def embed(self, rgb: Pixels, landmarks: Points) -> Rows:
         """Return (n, dim) float32 unit rows; see Embedder."""
@@ -124,14 +112,8 @@ class OnnxEmbedder:
             if self._spec.channels == "bgr":
                 pixels = pixels[:, :, ::-1]
             planes = ((pixels - self._spec.mean) / self._spec.scale).transpose(2, 0, 1)[None]
-            rows.append(self._run(np.ascontiguousarray(planes, np.float32)))
+            rows.append(self._network.run(planes).ravel())
         return _unit(rows, self.model.dim)
-
-    def _run(self, planes: Rows) -> Rows:
-        try:
-            return np.asarray(self._session.run(None, {self._input: planes})[0], np.float32).ravel()
-        except self._faults as err:
-            raise ValueError(str(err)) from err
 
 
 def load_embedders(manifest: Manifest, weights: tuple[WeightFile, ...]) -> tuple[Embedder, ...]:

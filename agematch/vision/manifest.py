@@ -69,7 +69,10 @@ class EmbedderSpec:
 
 @dataclass(frozen=True)
 class WeightFile:
-    """One weight file of the manifest; `kind` is one of KINDS, `sha256` is lower-case hexadecimal."""
+    """One weight file of the manifest; `kind` is one of KINDS, `sha256` is lower-case hexadecimal.
+
+    `version` is that of an age network, by which its readings are named; other kinds have none here.
+    """
 
     id: str
     kind: str
@@ -81,6 +84,7 @@ class WeightFile:
     use: str
     sources: tuple[Source, ...] = ()
     embedder: EmbedderSpec | None = None
+    version: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +116,10 @@ class Manifest:
             for weight in self.weights.values()
             if weight.embedder and (weight.id in wanted if wanted else weight.embedder.default)
         )
+
+    def age(self) -> WeightFile | None:
+        """Return the network that reads ages: the first of its kind, None where there is none."""
+        return next((weight for weight in self.weights.values() if weight.kind == "age"), None)
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -190,6 +198,7 @@ def _weight(entry: Mapping[str, Any]) -> WeightFile:
         use=_text(entry, "use", default=""),
         sources=tuple(_source(source) for source in entry.get("source", ())),
         embedder=_embedder(entry.get("embedder", {})) if kind == "embedder" else None,
+        version=_text(entry, "version", FILE_NAME) if kind == "age" else "",
     )
 
 

@@ -124,6 +124,9 @@ def require(folder: Path, embedders: Iterable[str] = ()) -> None:
     manifest = load_manifest(folder)
     chosen = manifest.embedders(embedders)
     find(manifest, manifest.weight("yunet"))
+    age = manifest.age()
+    if age:
+        find(manifest, age)
     for weight in chosen:
         find(manifest, weight)
         if weight.embedder and weight.embedder.kind == "dlib":

@@ -36,8 +36,9 @@ def folder_with(tmp_path: Path, text: str, local: str = "") -> Path:
 
 def test_the_shipped_manifest_names_what_the_issue_asks_for() -> None:
     manifest = load_manifest(SHIPPED)
-    assert list(manifest.weights) == ["yunet", "sface", "dlib", "dlib-landmarks-5"]
+    assert list(manifest.weights) == ["yunet", "sface", "dlib", "dlib-landmarks-5", "dlib-age"]
     assert [weight.id for weight in manifest.embedders()] == ["sface", "dlib"]
+    assert manifest.age() is manifest.weight("dlib-age") and manifest.weight("dlib-age").version == "v1"
     yunet, dlib = manifest.weight("yunet"), manifest.weight("dlib")
     assert yunet.sha256 == "49f000ec501fef24739071fc7e68267d32209045b6822c0c72dce1da25726f10"
     assert [type(source) for source in yunet.sources] == [ArchiveMember, Address]

@@ -1,0 +1,47 @@
+"""Run a network in ONNX form on one thread; the only place that knows onnxruntime."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+Rows = NDArray[np.float32]
+
+# the library's exceptions have no root of their own
+FAULTS: tuple[type[Exception], ...] = (
+    state.Fail,
+    state.InvalidArgument,
+    state.InvalidGraph,
+    state.InvalidProtobuf,
+    state.NoModel,
+    state.NotImplemented,
+    state.RuntimeException,
+)
+
+
+class OnnxNetwork:
+    """A loaded network of one input; its first output is what counts."""
+
+    def __init__(self, path: Path) -> None:
+        """Load a network. Raises ValueError where the file is none that can be run."""
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        try:
+            self._session = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except FAULTS as err:
+            raise ValueError(str(err)) from err
+        self._input = self._session.get_inputs()[0].name
+
+    def run(self, planes: Rows) -> Rows:
+        """Return the first output for a batch, (n, channels, height, width) float32. Raises ValueError where it does not fit."""
+        try:
+            answer = self._session.run(None, {self._input: np.ascontiguousarray(planes, np.float32)})[0]
+        except FAULTS as err:
+            raise ValueError(str(err)) from err
+        return np.asarray(answer, np.float32)
