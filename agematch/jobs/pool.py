@@ -20,12 +20,11 @@ from typing import Generic, TypeVar
 from agematch.i18n import _
 from agematch.records import Analysis, Failure, FailureReason
 from agematch.vision import weights
-from agematch.vision.analyse import EveryFace, OneFace
+from agematch.vision.choose import Wanted
 from agematch.vision.settings import VisionSettings
 from agematch.vision.worker import analyse_in_worker, init_worker
 
 Token = TypeVar("Token")
-Wanted = EveryFace | OneFace
 QUEUED_PER_PROCESS = 3
 QUEUED_BYTES = 256 * 2**20
 STARTING_COSTS_MORE = 2  # so few photographs are done sooner in this process than a worker starts

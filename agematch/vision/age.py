@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from agematch.errors import ConfigError
 from agematch.i18n import _
 from agematch.vision import align
-from agematch.vision.manifest import Manifest, WeightFile
+from agematch.vision.manifest import Manifest
 from agematch.vision.onnx import OnnxNetwork
 from agematch.vision.weights import find
 
@@ -79,7 +79,7 @@ def load_age(manifest: Manifest) -> AgeNetwork | None:
         return None
     path = find(manifest, weight)
     try:
-        network = AgeNetwork(age_name(weight), OnnxNetwork(path))
+        network = AgeNetwork(manifest.age_network, OnnxNetwork(path))
         network.years(np.zeros((CHIP_PX, CHIP_PX, 3), np.uint8), TARGET[None])
     except ValueError as err:
         raise ConfigError(
@@ -89,8 +89,3 @@ def load_age(manifest: Manifest) -> AgeNetwork | None:
             _("Correct the entry {id!r} of the manifest.").format(id=weight.id),
         ) from err
     return network
-
-
-def age_name(weight: WeightFile) -> str:
-    """Return the name that the readings of an age network carry."""
-    return f"{weight.id}@{weight.version}"

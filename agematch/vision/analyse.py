@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 
 from agematch.i18n import _
 from agematch.records import AnalysedFace, Analysis, Face, Failure, FailureReason, ModelRef, Template
-from agematch.vision.choose import EveryFace, OneFace, Wanted, choose, no_such_face
+from agematch.vision.choose import EveryFace, OneFace, TheseFaces, Wanted, choose, no_such_face
 from agematch.vision.manifest import load_manifest
 from agematch.vision.settings import VisionSettings
 
 if TYPE_CHECKING:
     from agematch.vision.image import Decoded
 
-__all__ = ["Analyser", "EveryFace", "OneFace", "Wanted"]
+__all__ = ["Analyser", "EveryFace", "OneFace", "TheseFaces", "Wanted"]
 
 
 class Analyser:
@@ -59,13 +59,13 @@ class Analyser:
         photo = decode(data, self._settings)
         if isinstance(photo, Failure):
             return Analysis(0, 0, "", "", (), photo)
-        faces = self._finder.faces(photo)
+        faces = wanted.faces if isinstance(wanted, TheseFaces) else self._finder.faces(photo)
         chosen = choose(faces, wanted)
         if isinstance(chosen, Failure) and isinstance(wanted, OneFace) and wanted.box:
             faces, chosen = self._look_into_box(photo, faces, wanted)
         if isinstance(chosen, Failure):
             return _analysis(photo, tuple(AnalysedFace(face) for face in faces), chosen)
-        described = self._described(photo, chosen)
+        described = self._described(photo, chosen, wanted)
         analysed = tuple(described.get(face.number) or AnalysedFace(face) for face in faces)
         return _analysis(photo, analysed, None if described else _not_described())
 
@@ -79,20 +79,24 @@ class Analyser:
         pointed_at = replace(found[0], number=len(faces) + 1)
         return (*faces, pointed_at), (pointed_at,)
 
-    def _described(self, photo: Decoded, faces: Sequence[Face]) -> dict[int, AnalysedFace]:
+    def _described(self, photo: Decoded, faces: Sequence[Face], wanted: Wanted) -> dict[int, AnalysedFace]:
         """Return faces with their templates by number, without those for which a network gave nothing usable."""
+        again = wanted if isinstance(wanted, TheseFaces) else None
+        embedders = [one for one in self._embedders if again is None or str(one.model) in again.models]
         landmarks = np.array([face.landmarks for face in faces], dtype=np.float64) * photo.scale
-        rows = [embedder.embed(photo.rgb, landmarks) for embedder in self._embedders]
+        rows = [embedder.embed(photo.rgb, landmarks) for embedder in embedders]
         usable = [i for i in range(len(faces)) if all(np.isfinite(row[i]).all() for row in rows)]
-        aged = self._with_ages(photo, [faces[i] for i in usable], landmarks[usable])
+        aged = [faces[i] for i in usable]
+        if again is None or again.age:
+            aged = self._with_ages(photo, aged, landmarks[usable])
         return {
             face.number: AnalysedFace(
-                face, tuple(Template(model, row[i]) for model, row in zip(self.models, rows, strict=True))
+                face, tuple(Template(one.model, row[i]) for one, row in zip(embedders, rows, strict=True))
             )
             for i, face in zip(usable, aged, strict=True)
         }
 
-    def _with_ages(self, photo: Decoded, faces: list[Face], landmarks: NDArray[np.float64]) -> Sequence[Face]:
+    def _with_ages(self, photo: Decoded, faces: list[Face], landmarks: NDArray[np.float64]) -> list[Face]:
         if self._age is None:
             return faces
         return [

@@ -31,14 +31,26 @@ class OneFace:
     box: Box | None = None
 
 
-Wanted = EveryFace | OneFace
+@dataclass(frozen=True)
+class TheseFaces:
+    """Describe faces that were found before, where they lie; no others are looked for.
+
+    `models` are the names of the networks whose templates are wanted, and `age` says whether the apparent age is.
+    """
+
+    faces: tuple[Face, ...]
+    models: tuple[str, ...]
+    age: bool
+
+
+Wanted = EveryFace | OneFace | TheseFaces
 
 
 def choose(faces: Sequence[Face], wanted: Wanted) -> tuple[Face, ...] | Failure:
     """Return the faces that are meant, or why that cannot be known."""
     if not faces:
         return no_face()
-    if isinstance(wanted, EveryFace):
+    if isinstance(wanted, EveryFace | TheseFaces):
         return tuple(faces)
     if wanted.number is not None:
         return tuple(face for face in faces if face.number == wanted.number) or no_such_face(faces)

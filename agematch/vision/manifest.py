@@ -121,6 +121,12 @@ class Manifest:
         """Return the network that reads ages: the first of its kind, None where there is none."""
         return next((weight for weight in self.weights.values() if weight.kind == "age"), None)
 
+    @property
+    def age_network(self) -> str:
+        """Return the name, id@version, that readings of the age network carry; empty where there is none."""
+        weight = self.age()
+        return f"{weight.id}@{weight.version}" if weight else ""
+
 
 def load_manifest(folder: Path) -> Manifest:
     """Read `manifest.toml` of a models folder, and `local.toml` beside it where there is one.

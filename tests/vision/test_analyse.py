@@ -3,6 +3,7 @@
 import multiprocessing
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from agematch.errors import ConfigError, NotFound
 from agematch.records import Analysis, FailureReason
-from agematch.vision.analyse import Analyser, EveryFace, OneFace
+from agematch.vision.analyse import Analyser, EveryFace, OneFace, TheseFaces
 from agematch.vision.settings import VisionSettings
 from agematch.vision.worker import analyse_in_worker, init_worker
 
@@ -158,3 +159,22 @@ def test_a_worker_that_was_not_prepared_says_so(alone: bytes) -> None:
     spawn = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, spawn) as pool, pytest.raises(RuntimeError, match="init_worker has not run"):
         pool.submit(analyse_in_worker, alone, EveryFace()).result()
+
+
+def test_known_faces_are_described_where_they_lie_and_no_others(analyser: Analyser, group: bytes) -> None:
+    fresh = analyser.analyse(group, EveryFace())
+    bare = tuple(replace(one.face, apparent_age_years=None, age_network="") for one in fresh.faces)
+    names = tuple(str(model) for model in analyser.models)
+    again = analyser.analyse(group, TheseFaces(bare, names, age=True))
+    assert [one.face for one in again.faces] == [one.face for one in fresh.faces] and again.failure is None
+    for one, other in zip(again.faces, fresh.faces, strict=True):
+        for template, known in zip(one.templates, other.templates, strict=True):
+            assert template.model == known.model
+            np.testing.assert_array_equal(template.vector, known.vector)
+    (second,) = analyser.analyse(group, TheseFaces(bare[1:2], names[1:], age=False)).faces
+    assert second.face == bare[1]
+    assert [str(template.model) for template in second.templates] == [names[1]]
+    np.testing.assert_array_equal(second.templates[0].vector, fresh.faces[1].templates[1].vector)
+    (aged,) = analyser.analyse(group, TheseFaces(bare[2:], (), age=True)).faces
+    assert aged.templates == ()
+    assert aged.face.apparent_age_years == pytest.approx(fresh.faces[2].face.apparent_age_years, abs=0.01)
