@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import ColumnElement, func, select
 
-from agematch.records import AnalysedFace, CaseState, Face, SightingState, Vector
+from agematch.records import AnalysedFace, CaseState, Face, SightingState, Template, Vector
 from agematch.store import codec, crypto, schema
 from agematch.store.db import Tx, chunks
 
@@ -50,23 +50,45 @@ def put(tx: Tx, photo_uid: str, owner_uid: str, found: Sequence[AnalysedFace]) -
     rows: list[dict[str, Any]] = []
     template_rows: list[dict[str, Any]] = []
     for face_id, analysed in enumerate(found, first):
-        clear = {
-            "id": face_id,
-            "photo_uid": photo_uid,
-            "owner_uid": owner_uid,
-            "number": analysed.face.number,
-        }
-        blob = codec.seal_record(key, "faces", clear, codec.face_body(analysed.face))
-        rows.append(clear | {"blob": blob})
-        for template in analysed.templates:
-            vector = np.ascontiguousarray(template.vector, dtype="<f4")
-            model, dim = str(template.model), template.model.dim
-            sealed = crypto.seal(key, vector.tobytes(), _aad(face_id, model, dim))
-            template_rows.append({"face_id": face_id, "model": model, "dim": dim, "blob": sealed})
+        rows.append(_row(key, face_id, photo_uid, owner_uid, analysed.face))
+        template_rows += _template_rows(key, face_id, analysed.templates)
     tx.connection.execute(schema.faces.insert(), rows)
     if template_rows:
         tx.connection.execute(schema.templates.insert(), template_rows)
     return list(range(first, first + len(found)))
+
+
+def describe(tx: Tx, known: StoredFace, found: AnalysedFace) -> bool:
+    """Add to a face what it lacks: templates of networks of which it has none, and its apparent age.
+
+    Its id, its place and the templates that it has stay as they are. Returns whether anything was added.
+    """
+    key = tx.store.data_key(tx, known.owner_uid)
+    added = [template for template in found.templates if str(template.model) not in known.models]
+    if added:
+        tx.connection.execute(schema.templates.insert(), _template_rows(key, known.id, added))
+    age, network = found.face.apparent_age_years, found.face.age_network
+    if not network or network == known.face.age_network:
+        return bool(added)
+    face = replace(known.face, apparent_age_years=age, age_network=network)
+    values = _row(key, known.id, known.photo_uid, known.owner_uid, face)
+    tx.connection.execute(schema.faces.update().where(schema.faces.c.id == known.id).values(values))
+    return True
+
+
+def _row(key: bytes, face_id: int, photo_uid: str, owner_uid: str, face: Face) -> dict[str, Any]:
+    clear = {"id": face_id, "photo_uid": photo_uid, "owner_uid": owner_uid, "number": face.number}
+    return clear | {"blob": codec.seal_record(key, "faces", clear, codec.face_body(face))}
+
+
+def _template_rows(key: bytes, face_id: int, templates: Iterable[Template]) -> list[dict[str, Any]]:
+    rows = []
+    for template in templates:
+        vector = np.ascontiguousarray(template.vector, dtype="<f4")
+        model, dim = str(template.model), template.model.dim
+        sealed = crypto.seal(key, vector.tobytes(), _aad(face_id, model, dim))
+        rows.append({"face_id": face_id, "model": model, "dim": dim, "blob": sealed})
+    return rows
 
 
 def _next_ids(tx: Tx, number: int) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from agematch.errors import DamageFound
 from agematch.i18n import _
-from agematch.records import Analysis, Failure, Photo
+from agematch.records import AnalysedFace, Analysis, Failure, Photo
 from agematch.store import codec, crypto, faces, schema, vault
 from agematch.store.db import Store, Tx, chunks, new_uid
 from agematch.store.versioned import merged_body
@@ -69,6 +69,12 @@ def get_many(tx: Tx, uids: Iterable[str]) -> dict[str, StoredPhoto]:
         query = select(TABLE).where(TABLE.c.uid.in_(chunk))
         found |= {photo.uid: photo for photo in _read(tx, tx.connection.execute(query).mappings().all())}
     return found
+
+
+def uids(tx: Tx) -> list[str]:
+    """Return the uids of all photos, in the order in which they came."""
+    query = select(TABLE.c.uid).order_by(TABLE.c.created_at, TABLE.c.uid)
+    return list(tx.connection.execute(query).scalars())
 
 
 def get(tx: Tx, uid: str) -> StoredPhoto:
@@ -146,6 +152,23 @@ def replace_analysis(tx: Tx, uid: str, analysis: Analysis) -> None:
     )
     _rewrite(tx, again)
     faces.put(tx, uid, stored.owner_uid, analysis.faces)
+
+
+def describe(tx: Tx, uid: str, found: Sequence[AnalysedFace]) -> int:
+    """Add to the photo's faces what they lack, as `faces.describe` does; returns to how many something was added.
+
+    Faces are matched by number and box: one that has been found anew since, or removed, gets nothing.
+    """
+    by_number = {one.face.number: one for one in found}
+    added = 0
+    for known in faces.of_photo(tx, uid):
+        one = by_number.get(known.face.number)
+        if one and one.face.box == known.face.box:
+            added += faces.describe(tx, known, one)
+    if added:
+        stored = get(tx, uid)
+        _rewrite(tx, replace(stored, version=stored.version + 1))
+    return added
 
 
 def remove(tx: Tx, uid: str) -> None:
