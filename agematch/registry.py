@@ -14,10 +14,12 @@ from agematch.errors import KeyUnavailable, NotFound, UsageError
 from agematch.i18n import _
 from agematch.jobs import check as check_job
 from agematch.jobs import edit as edit_job
+from agematch.jobs import embed as embed_job
 from agematch.jobs import enrol as enrol_job
 from agematch.jobs import manifests, reports
 from agematch.jobs import search as search_job
 from agematch.jobs import stats as stats_job
+from agematch.jobs.embed import EmbedResult
 from agematch.jobs.enrol import EnrolItem, EnrolResult
 from agematch.jobs.gallery import Gallery, open_gallery
 from agematch.jobs.pool import Analysers
@@ -172,6 +174,11 @@ class Registry:
         chosen = weights.load_manifest(self.models_dir).embedders(self._settings.embedders)
         return tuple(ModelRef(w.id, w.embedder.version, w.embedder.dim) for w in chosen if w.embedder)
 
+    @property
+    def _needs(self) -> embed_job.Needs:
+        age = weights.load_manifest(self.models_dir).age_network
+        return embed_job.Needs(tuple(str(model) for model in self.models), age)
+
     @cached_property
     def _parameters(self) -> ScoreParameters:
         return load_parameters(self.models_dir / "score.json")
@@ -215,7 +222,7 @@ class Registry:
                 self._context,
                 self.analysers,
                 items,
-                models=tuple(str(model) for model in self.models),
+                needs=self._needs,
                 max_bytes=self._max_bytes,
                 retry=retry,
             )
@@ -311,6 +318,22 @@ class Registry:
         return reports.render(self._store, self._context, lists, self.rules())
 
     # ------------------------------------------------------------ care
+
+    def embed(self, listener: Listener = nobody) -> Iterator[EmbedResult]:
+        """Bring every photo up to the networks in use; see `agematch.jobs.embed.embed`.
+
+        Raises:
+            LockHeld: another batch job works on this registry.
+        """
+        with batch_lock(self.path, "embed"):
+            yield from embed_job.embed(
+                self._store,
+                self._context,
+                self.analysers,
+                self._needs,
+                self._parameters.space(self.models).id,
+                listener=listener,
+            )
 
     def stats(self) -> stats_job.Stats:
         """Count what the registry holds."""

@@ -17,6 +17,7 @@ from agematch.i18n import _
 COMMANDS = {
     "init": "init",
     "enrol": "enrol",
+    "embed": "embed",
     "search": "search",
     "report": "report",
     "faces": "faces",

@@ -9,12 +9,14 @@ from enum import StrEnum
 from pathlib import Path
 
 from agematch.i18n import _
+from agematch.jobs import embed
+from agematch.jobs.embed import Needs
 from agematch.jobs.files import read_photo
 from agematch.jobs.pool import Analysers, Skip, Task
 from agematch.records import Analysis, Case, Context, Failure, FailureReason, Photo, UploadState
 from agematch.store import cases, faces, ledger, photos
 from agematch.store.db import Store
-from agematch.vision.analyse import OneFace
+from agematch.vision.choose import OneFace, TheseFaces
 
 
 class Change(StrEnum):
@@ -83,7 +85,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class _Pending:
-    """An item whose photo is being analysed."""
+    """An item whose photo is being analysed; `lacking` is what a photo that is stored already lacks, if that is all."""
 
     item: EnrolItem
     photo: Photo
@@ -92,6 +94,7 @@ class _Pending:
     content_mac: str
     data: bytes = field(repr=False)
     known_uid: str = ""
+    lacking: TheseFaces | None = None
 
 
 def enrol(
@@ -100,7 +103,7 @@ def enrol(
     analysers: Analysers,
     items: Iterable[EnrolItem | EnrolResult],
     *,
-    models: tuple[str, ...],
+    needs: Needs,
     max_bytes: int,
     retry: bool = False,
 ) -> Iterator[EnrolResult]:
@@ -111,7 +114,7 @@ def enrol(
     same facts, the same photo and the same choice of face, changes nothing.
 
     Args:
-        models: names of the networks whose templates a reference needs; a photo that lacks one is embedded again.
+        needs: the networks in use; a photo that is in already and lacks one gets what it lacks, as by `jobs.embed`.
         max_bytes: larger files are refused unread.
         retry: analyse again what failed before.
     """
@@ -121,16 +124,20 @@ def enrol(
             step = (
                 item
                 if isinstance(item, EnrolResult)
-                else _begin(store, context, item, models, max_bytes, retry)
+                else _begin(store, context, item, needs, max_bytes, retry)
             )
             if isinstance(step, EnrolResult):
                 yield Skip(step)
             else:
-                yield Task(step, step.data, OneFace(number=step.photo.face, box=step.photo.box))
+                wanted = step.lacking or OneFace(number=step.photo.face, box=step.photo.box)
+                yield Task(step, step.data, wanted)
 
     for step, analysis in analysers.run(steps()):
         if isinstance(step, _Pending) and analysis is not None:
-            yield _finish(store, context, step, analysis)
+            if step.lacking:
+                yield _complete(store, context, step, analysis, needs)
+            else:
+                yield _finish(store, context, step, analysis)
         elif isinstance(step, EnrolResult):
             yield step
 
@@ -145,7 +152,7 @@ def unusable(store: Store, context: Context, where: str, identity: str, failure:
 
 
 def _begin(
-    store: Store, context: Context, item: EnrolItem, models: tuple[str, ...], max_bytes: int, retry: bool
+    store: Store, context: Context, item: EnrolItem, needs: Needs, max_bytes: int, retry: bool
 ) -> EnrolResult | _Pending:
     """Write the facts of the case; return what is left to analyse, or the result where nothing is."""
     data = read_photo(Path(item.photo.path), max_bytes) if item.photo else None
@@ -173,10 +180,12 @@ def _begin(
             return _Pending(item, item.photo, put.uid, change, mac, data)
         photo = photos.with_choice(item.photo, known.photo)
         same_choice = (known.photo.face, known.photo.box) == (photo.face, photo.box)
-        if not same_choice or not _is_complete(known, faces.of_photo(tx, known.uid), models, retry):
+        found = [face for face in faces.of_photo(tx, known.uid) if face.models]
+        lacking = needs.lacking(found) if same_choice else None
+        if not same_choice or lacking or (retry if known.failure else not found):
             if change is Change.UNCHANGED:
                 tx.nothing_done()
-            return _Pending(item, photo, put.uid, change, mac, data, known.uid)
+            return _Pending(item, photo, put.uid, change, mac, data, known.uid, lacking)
         if photos.update(tx, known.uid, photo):
             change = Change.NEW if change is Change.NEW else Change.CHANGED
         if change is Change.UNCHANGED:
@@ -185,13 +194,22 @@ def _begin(
         return EnrolResult(item.where, item.case.case_id, state, change, known.failure)
 
 
-def _is_complete(
-    known: photos.StoredPhoto, found: list[faces.StoredFace], models: tuple[str, ...], retry: bool
-) -> bool:
-    """Return whether a stored photo needs no network: it has all templates, or it failed and nobody asks again."""
-    if known.failure:
-        return not retry
-    return any(set(models) <= set(face.models) for face in found)
+def _complete(
+    store: Store, context: Context, pending: _Pending, analysis: Analysis, needs: Needs
+) -> EnrolResult:
+    """Add to a stored photo what it lacked; where that fails it keeps what it has."""
+    item = pending.item
+    with store.act(context, "enrol.photo", target=pending.case_uid) as tx:
+        changed = photos.update(tx, pending.known_uid, pending.photo)
+        added, failure = embed.add(tx, pending.known_uid, analysis, needs)
+        state = failure.state if failure else UploadState.ENROLLED
+        tx.note(detail=f"photo {pending.known_uid}: {state}")
+        if not changed and not added:
+            tx.nothing_done()
+    change = pending.case_change
+    if (changed or added) and change is Change.UNCHANGED:
+        change = Change.CHANGED
+    return EnrolResult(item.where, item.case.case_id, state, change, failure)
 
 
 def _finish(store: Store, context: Context, pending: _Pending, analysis: Analysis) -> EnrolResult:

@@ -115,6 +115,15 @@ def of_photo(tx: Tx, photo_uid: str) -> list[StoredFace]:
     return sorted(_read(tx, schema.faces.c.photo_uid == photo_uid), key=lambda face: face.face.number)
 
 
+def of_photos(tx: Tx, photo_uids: Sequence[str]) -> dict[str, list[StoredFace]]:
+    """Return the faces of photos, each from left to right, by the uid of the photo."""
+    found: dict[str, list[StoredFace]] = {uid: [] for uid in photo_uids}
+    for chunk in chunks(list(found)):
+        for face in sorted(_read(tx, schema.faces.c.photo_uid.in_(chunk)), key=lambda face: face.face.number):
+            found[face.photo_uid].append(face)
+    return found
+
+
 def get_many(tx: Tx, ids: Iterable[int]) -> dict[int, StoredFace]:
     """Return faces by id; one that is not there is left out."""
     return {
