@@ -234,12 +234,14 @@ class Registry:
         top: int | None = None,
         save: bool = False,
         gallery: Gallery | None = None,
+        listener: Listener = nobody,
     ) -> Iterator[tuple[CandidateList, ...]]:
         """Search with photos of found children; yields, item by item, one candidate list for each face.
 
         Args:
             top: length of the lists; the registry's setting where None.
             save: record the sightings with their photos, templates and leads.
+            listener: told of each photo that was looked at; the lists come later, many at a time.
         """
         yield from search_job.search(
             self._store,
@@ -250,6 +252,7 @@ class Registry:
             items,
             self.rules(top),
             save=save,
+            listener=listener,
         )
 
     def candidates(self, sighting_id: str, *, top: int | None = None) -> list[CandidateList]:
@@ -276,11 +279,11 @@ class Registry:
             return sightings.uids(tx, SightingState.UNRESOLVED)
 
     def search_saved(
-        self, uids: Iterable[str], *, top: int | None = None
+        self, uids: Iterable[str], *, top: int | None = None, listener: Listener = nobody
     ) -> Iterator[tuple[CandidateList, ...]]:
         """Search again with saved sightings, named by their uids, and bring their leads up to date."""
         yield from search_job.search_saved(
-            self._store, self._context, self.gallery(), self.scorer, self.rules(top), uids
+            self._store, self._context, self.gallery(), self.scorer, self.rules(top), uids, listener
         )
 
     def rules(self, top: int | None = None) -> SearchRules:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from agematch.errors import UsageError
 from agematch.i18n import _
 
 if TYPE_CHECKING:
+    from agematch.jobs.progress import Progress
     from agematch.records import CandidateList, UploadState
 
 HELP = _(
@@ -84,15 +84,20 @@ def command(
             items = registry.read_sightings(table)
         else:
             items = manifests.search_items([Path(path) for path in photos], sighting_id, given)
-        answers: Iterable[tuple[CandidateList, ...]]
-        if saved:
-            uids = registry.unresolved_sightings()
-            answers, total = registry.search_saved(uids, top=top), len(uids)
-        else:
-            answers, total = registry.search(items, top=top, save=save), len(items)
+        uids = registry.unresolved_sightings() if saved else []
+        total = len(uids) if saved else len(items)
         kept: list[CandidateList] = []
         faces, gallery_cases, failures = 0, 0, Counter["UploadState"]()
         with bar(_("Searching"), total) as advance:
+
+            def looked_at(_progress: Progress) -> None:
+                advance()
+
+            answers = (
+                registry.search_saved(uids, top=top, listener=looked_at)
+                if saved
+                else registry.search(items, top=top, save=save, listener=looked_at)
+            )
             for lists in answers:
                 for found in lists:
                     if found.failure:
@@ -106,7 +111,6 @@ def command(
                         print_table(candidate_table(found))
                     elif output in ("json", "html"):
                         kept.append(found)
-                advance()
         if output == "json":
             click.echo(
                 json.dumps([candidate_list_json(found) for found in kept], ensure_ascii=False, indent=1)

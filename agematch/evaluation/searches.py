@@ -101,12 +101,15 @@ def run(
     whole = None if plan.left_out else gallery.table(every)
     if method.scorer:
         log10_lr[:] = 0.0  # of a pair that is not listed nothing is known
+    probes = rows.searching(method, plan.probes, [faces.photo[i] for i in plan.probes])
     for i in np.flatnonzero(searched) if len(gallery.place) else ():
         kept = ~np.isin(gallery.place, plan.left_out[i]) if plan.left_out else every
-        similarity = gallery.vectors[kept] @ rows.probe[plan.probes[i]]
+        similarity = gallery.vectors[kept] @ probes[i]
         if method.scorer:
             table = gallery.table(kept) if whole is None else whole
+            reading = float(rows.apparent_age[plan.probes[i]])
             query = facts.probe(faces, int(plan.probes[i]))
+            query = replace(query, apparent_age=None if np.isnan(reading) else reading)
             found = score(query, table, every_reference(table, similarity), method.scorer)
             scores[i, found.case], log10_lr[i, found.case] = found.score, found.log10_lr
             expected[i, found.case] = found.expected_by_chance

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from agematch.intake import dates
 from agematch.jobs.files import read_photo
 from agematch.jobs.gallery import Gallery
 from agematch.jobs.pool import Analysers, Skip, Task
-from agematch.match.inputs import ProbeQuery, every_reference, nearest_references
-from agematch.match.rank import candidates, enough
-from agematch.match.score import Scorer, score
+from agematch.jobs.progress import Listener, Progress, nobody
+from agematch.jobs.ranking import Probe, Ranking
+from agematch.match.inputs import ProbeQuery
+from agematch.match.score import Scorer
 from agematch.records import (
     Analysis,
     Candidate,
@@ -26,16 +24,15 @@ from agematch.records import (
     Failure,
     Photo,
     Sighting,
-    Template,
     UploadState,
+    Vector,
 )
 from agematch.store import faces, leads, ledger, photos, sightings
 from agematch.store.db import Store, Tx
 from agematch.vision.analyse import EveryFace
 
-PROBES_AT_ONCE = 64  # one pass of the index serves so many probes; more gain nothing, and answers come later
-SAMPLED_CASES = 2048  # cases drawn at random whose similarities tell what chance brings
-FIRST_HITS = 512
+PROBES_AT_ONCE = 512
+"""So many probes are answered together, by one pass of the index, and are one another's cohort (`match/cohort.py`)."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +60,6 @@ class SearchRules:
     lead_expected_by_chance: float
     leads_per_search: int
     max_bytes: int
-
-
-@dataclass(frozen=True, eq=False)
-class Probe:
-    """One face to be searched with: its fused vector, (dim,), and what is known of the child."""
-
-    face: Face
-    vector: NDArray[np.float32]
-    query: ProbeQuery
-    face_id: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,13 +93,16 @@ def search(
     rules: SearchRules,
     *,
     save: bool,
+    listener: Listener = nobody,
 ) -> Iterator[tuple[CandidateList, ...]]:
     """Search with photos and yield, item by item, one candidate list for each face, or one that says why there is none.
 
     Args:
         save: record the sightings, their photos, templates and leads; without it only the audit tells of the search.
+        listener: told of each photo that was looked at; the lists come later, many at a time.
     """
     models = gallery.space.needs
+    ranking = Ranking(gallery, scorer, rules.top)
 
     def steps() -> Iterator[Task[_Step] | Skip[_Step]]:
         for item in items:
@@ -120,7 +110,7 @@ def search(
             yield Task(step, step.data, EveryFace()) if isinstance(step, _Pending) else Skip(step)
 
     batch: list[_Found | Refused] = []
-    probes = 0
+    probes = looked_at = 0
     for step, analysis in analysers.run(steps()):
         if isinstance(step, _Pending) and analysis is not None:
             step = _analysed(store, context, gallery, step, analysis, save)
@@ -129,19 +119,28 @@ def search(
         elif isinstance(step, _Found):
             batch.append(step)
             probes += len(step.probes)
+        looked_at += 1
+        listener(Progress("search", looked_at))
         if probes >= PROBES_AT_ONCE:
-            yield from _answer(store, context, gallery, scorer, batch, rules, save)
+            yield from _answer(store, context, ranking, batch, rules, save)
             batch, probes = [], 0
-    yield from _answer(store, context, gallery, scorer, batch, rules, save)
+    yield from _answer(store, context, ranking, batch, rules, save)
 
 
 def search_saved(
-    store: Store, context: Context, gallery: Gallery, scorer: Scorer, rules: SearchRules, uids: Iterable[str]
+    store: Store,
+    context: Context,
+    gallery: Gallery,
+    scorer: Scorer,
+    rules: SearchRules,
+    uids: Iterable[str],
+    listener: Listener = nobody,
 ) -> Iterator[tuple[CandidateList, ...]]:
     """Search again with the photos of saved sightings, from their stored templates, and bring their leads up to date."""
+    ranking = Ranking(gallery, scorer, rules.top)
     batch: list[_Found | Refused] = []
     probes = 0
-    for uid in uids:
+    for looked_at, uid in enumerate(uids, start=1):
         with store.view(context) as tx:
             stored = sightings.get(tx, uid)
             found = [
@@ -150,10 +149,11 @@ def search_saved(
             ]
         batch += found
         probes += sum(len(one.probes) for one in found)
+        listener(Progress("search", looked_at))
         if probes >= PROBES_AT_ONCE:
-            yield from _answer(store, context, gallery, scorer, batch, rules, True)
+            yield from _answer(store, context, ranking, batch, rules, True)
             batch, probes = [], 0
-    yield from _answer(store, context, gallery, scorer, batch, rules, True)
+    yield from _answer(store, context, ranking, batch, rules, True)
 
 
 # ---------------------------------------------------------------- photos become probes
@@ -188,12 +188,7 @@ def _from_store(
     stored = faces.of_photo(tx, known.uid)
     templates = faces.templates(tx, [face.id for face in stored])
     probes = tuple(
-        Probe(
-            face.face,
-            gallery.space.probe_vectors(templates[face.id])[0],
-            _query(item, known.exif_taken_on, face.face),
-            face.id,
-        )
+        _probe(gallery, item, known.exif_taken_on, face.face, templates[face.id], sighting_uid, face.id)
         for face in stored
         if set(gallery.space.needs) <= set(templates.get(face.id, ()))
     )
@@ -205,22 +200,41 @@ def _analysed(
 ) -> _Found:
     item = pending.item
     uid, ids = ("", None) if not save else _save(store, context, pending, analysis)
-    probes = []
-    for place, found in enumerate(analysis.faces):
-        vector = gallery.space.probe_vectors(_by_name(found.templates))[0]
-        query = _query(item, analysis.exif_taken_on, found.face)
-        probes.append(Probe(found.face, vector, query, ids[place] if ids else None))
-    return _Found(item, tuple(probes), analysis.failure, uid)
+    probes = tuple(
+        _probe(
+            gallery,
+            item,
+            analysis.exif_taken_on,
+            found.face,
+            {str(template.model): template.vector for template in found.templates},
+            uid,
+            ids[place] if ids else None,
+        )
+        for place, found in enumerate(analysis.faces)
+    )
+    return _Found(item, probes, analysis.failure, uid)
 
 
-def _by_name(templates: Iterable[Template]) -> dict[str, NDArray[np.float32]]:
-    return {str(template.model): template.vector for template in templates}
-
-
-def _query(item: SearchItem, exif_taken_on: str, face: Face) -> ProbeQuery:
+def _probe(
+    gallery: Gallery,
+    item: SearchItem,
+    exif_taken_on: str,
+    face: Face,
+    templates: Mapping[str, Vector],
+    sighting_uid: str,
+    face_id: int | None,
+) -> Probe:
+    """Return the probe of a face; photos of a sighting that nobody named are each a sighting of their own."""
     sighting = item.sighting
-    age = dates.sighting_age(sighting)
-    return ProbeQuery(sex=sighting.sex, age=age, taken=_taken(item, exif_taken_on), quality=face.quality)
+    query = ProbeQuery(
+        sex=sighting.sex,
+        age=dates.sighting_age(sighting),
+        taken=_taken(item, exif_taken_on),
+        quality=face.quality,
+        apparent_age=gallery.apparent_age(face, templates),
+    )
+    vector = gallery.space.probe_vectors(templates)[0]
+    return Probe(face, vector, query, sighting_uid or sighting.sighting_id or item.photo.path, face_id)
 
 
 def _taken(item: SearchItem, exif_taken_on: str) -> DateRange | None:
@@ -276,15 +290,14 @@ def _refuse(store: Store, context: Context, refused: Refused, save: bool) -> Ref
 def _answer(
     store: Store,
     context: Context,
-    gallery: Gallery,
-    scorer: Scorer,
+    ranking: Ranking,
     batch: list[_Found | Refused],
     rules: SearchRules,
     save: bool,
 ) -> Iterator[tuple[CandidateList, ...]]:
-    found = [one for one in batch if isinstance(one, _Found)]
-    probes = [probe for one in found for probe in one.probes]
-    ranked = iter(rank_probes(gallery, scorer, probes, rules.top))
+    gallery = ranking.gallery
+    probes = [probe for one in batch if isinstance(one, _Found) for probe in one.probes]
+    ranked = iter(ranking.rank(probes))
     with store.act(
         context, "search", detail=f"{len(probes)} probes, {gallery.table.searchable_cases} cases"
     ) as tx:
@@ -331,49 +344,6 @@ def _nothing(gallery: Gallery, one: _Found) -> CandidateList:
         gallery.table.searchable_cases,
         sighting_uid=one.sighting_uid,
     )
-
-
-def rank_probes(
-    gallery: Gallery, scorer: Scorer, probes: list[Probe], top: int
-) -> list[tuple[Candidate, ...]]:
-    """Return each probe's candidates: nearest references by FAISS, exact scores by numpy, provably the first `top`.
-
-    The list is exact because more hits are asked for until no reference outside of them could reach the last place.
-    """
-    table = gallery.table
-    if not probes or not len(table.references):
-        return [() for _probe in probes]
-    queries = np.stack([probe.vector for probe in probes])
-    total = len(table.references)
-    first = min(total, max(FIRST_HITS, 4 * top))
-    random_rows = table.random_rows(SAMPLED_CASES)
-    random_vectors = gallery.index.vectors(table.references.face_id[random_rows])
-    hits = gallery.index.search(queries, first)
-    lists = []
-    for place, probe in enumerate(probes):
-        ids, similarity = hits.ids[place], hits.scores[place]
-        while True:
-            if len(ids) >= total:
-                in_order = np.argsort(ids)
-                taken = every_reference(table, similarity[in_order])
-            else:
-                sampled = random_vectors.astype(np.float64) @ probe.vector.astype(np.float64)
-                taken = nearest_references((table.rows_of(ids), similarity), (random_rows, sampled))
-            scored = score(probe.query, table, taken, scorer)
-            if len(ids) >= total or enough(
-                probe.query,
-                table,
-                taken,
-                scored,
-                float(similarity[-1]),
-                scorer,
-                min(top, table.searchable_cases),
-            ):
-                break
-            more = gallery.index.search(queries[place : place + 1], min(total, 4 * len(ids)))
-            ids, similarity = more.ids[0], more.scores[0]
-        lists.append(candidates(probe.query, table, scored, scorer, top))
-    return lists
 
 
 def leads_of(answer: CandidateList, rules: SearchRules) -> tuple[Candidate, ...]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from agematch.match.apparent_age import ApparentAge
 from agematch.match.inputs import SEX_CODES, YEAR_DAYS, CaseTable, GalleryTable, Ints, ProbeQuery
 from agematch.match.parameters import FactParameters
 
@@ -77,16 +78,21 @@ def sex_log10_lr(query: ProbeQuery, cases: CaseTable, facts: FactParameters) -> 
     return np.where((cases.sex == 0) | (stated == 0), np.nan, lr)
 
 
-def age_log10_lr(query: ProbeQuery, known: Ages, facts: FactParameters) -> Floats:
+def age_log10_lr(
+    query: ProbeQuery, known: Ages, facts: FactParameters, apparent: ApparentAge | None = None
+) -> Floats:
     """Return the log10 LR of the ages, (cases,); nan where dates and reports say nothing.
 
     A sighting before the birth is possible only where a date is wrong. An age that a person gave is normal around the
-    true age, with a deviation that grows with it, against ages spread evenly over `age_span_years`.
+    true age, with a deviation that grows with it, against ages spread evenly over `age_span_years`. What an age looks like
+    counts only where nobody gave one.
     """
     low, high = known.sighted_low, known.sighted_high
     span = np.maximum(high - low, 1 / YEAR_DAYS)
     possible = np.clip(high / span, 0, 1)
     lr = facts.wrong_date + (1 - facts.wrong_date) * possible
+    if query.age is None and apparent is not None and query.apparent_age is not None:
+        lr = lr * _looks(query.apparent_age, low, high, facts.wrong_date, apparent)
     if query.age is not None:
         middle, half = np.maximum((low + high) / 2, 0), span / 2
         deviation = np.sqrt(
@@ -98,4 +104,26 @@ def age_log10_lr(query: ProbeQuery, known: Ages, facts: FactParameters) -> Float
         density = np.exp(-(distance**2) / 2) / (deviation * np.sqrt(2 * np.pi))
         lr = lr * (facts.wrong_age + (1 - facts.wrong_age) * density * facts.age_span_years)
     result: Floats = np.log10(lr)
+    return result
+
+
+ANYBODYS_CASES = 10.0
+"""So many cases weigh as much as what is known of people in general, before a registry says who its sightings may be."""
+
+
+def _looks(reading: float, low: Floats, high: Floats, wrong_date: float, apparent: ApparentAge) -> Floats:
+    """Return the LR of how old a probe looks against each case's age at the sighting, (cases,); nan where that is unknown.
+
+    The question is how probable the look is if the case's dates are right, against the mean over the cases of this
+    registry, any of which an unrelated sighting may be as old as. Where a date is wrong anybody's age is possible.
+    """
+    anybody = apparent.anybody(reading)
+    here = np.maximum(low, 0), np.maximum(high, 0)
+    known = ~np.isnan(low)
+    density = np.full(len(low), np.nan)
+    density[known] = apparent.density(reading, here[0][known], here[1][known])
+    density = wrong_date * anybody + (1 - wrong_date) * density
+    density[high < 0] = anybody
+    usual = (ANYBODYS_CASES * anybody + np.nansum(density)) / (ANYBODYS_CASES + np.count_nonzero(known))
+    result: Floats = density / usual
     return result

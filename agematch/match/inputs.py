@@ -21,27 +21,26 @@ NOTHING_KNOWN = (np.nan, np.nan)
 
 @dataclass(frozen=True)
 class ProbeQuery:
-    """The facts of one probe face. `age` is what a person said of the found child, `taken` when the photo was taken."""
+    """The facts of one probe face. `age` is what a person said of the found child, `taken` when the photo was taken.
+
+    `apparent_age` is the reading of how old the face looks, as `match.apparent_age` defines it.
+    """
 
     sex: Sex = Sex.UNKNOWN
     age: AgeRange | None = None
     taken: DateRange | None = None
     quality: Quality | None = None
+    apparent_age: float | None = None
 
 
 @dataclass(frozen=True)
 class CaseFacts:
-    """One row of the gallery's table of cases; `born` is the range of possible birth dates.
-
-    `usual_similarity` is the case's mean similarity to unrelated sightings of this registry, None where too few were
-    seen; the shipped parameters give it no weight.
-    """
+    """One row of the gallery's table of cases; `born` is the range of possible birth dates."""
 
     uid: str
     case_id: str
     sex: Sex = Sex.UNKNOWN
     born: DateRange | None = None
-    usual_similarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +64,6 @@ class CaseTable:
     sex: Ints
     born_first: Floats
     born_last: Floats
-    usual_similarity: Floats
 
     def __len__(self) -> int:
         return len(self.uid)
@@ -204,7 +202,6 @@ def gallery_table(cases: Iterable[CaseFacts], references: Iterable[ReferenceFact
             sex=np.array([SEX_CODES[c.sex] for c in case_rows], dtype=np.int64),
             born_first=born_first,
             born_last=born_last,
-            usual_similarity=_column([c.usual_similarity for c in case_rows]),
         ),
         ReferenceTable(
             face_id=np.array([r.face_id for r in faces], dtype=np.int64),

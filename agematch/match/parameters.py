@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from agematch.errors import ConfigError, NotFound
 from agematch.i18n import _
-from agematch.match.fusion import FaceSpace, face_space
+from agematch.match.crossage import FILE_NAME, CrossAgeModel, CrossAgeSpace, read_model
+from agematch.match.fusion import FaceSpace, cosine_space
 from agematch.records import ModelRef
 
 Floats = NDArray[np.float64]
@@ -105,7 +106,10 @@ class FactParameters:
 
 @dataclass(frozen=True, eq=False)
 class ScoreParameters:
-    """All of `models/score.json`. `digest` names its content; `calibrated_for` is the stamp of the face space it was fitted in."""
+    """All of `models/score.json`, and the cross-age model beside it, None where there is none.
+
+    `digest` names the content of both; `calibrated_for` is the stamp of the face space that the rest was fitted in.
+    """
 
     digest: str
     weights: Mapping[str, float]
@@ -115,18 +119,22 @@ class ScoreParameters:
     unrelated: UnrelatedParameters
     measured: tuple[Measured, ...]
     facts: FactParameters
+    crossage: CrossAgeModel | None = None
 
     def space(self, models: Iterable[ModelRef]) -> FaceSpace:
-        """Return the space in which templates of these networks are compared."""
-        return face_space(models, self.weights, self.default_weight)
+        """Return the space in which templates of these networks are compared: the cross-age one where it was trained for them."""
+        plain = cosine_space(models, self.weights, self.default_weight)
+        if self.crossage and self.crossage.fused.models == plain.models:
+            return CrossAgeSpace(self.crossage)
+        return plain
 
 
 def load_parameters(path: Path) -> ScoreParameters:
-    """Read the parameters.
+    """Read the parameters and the cross-age model beside them.
 
     Raises:
         NotFound: the file is not there.
-        ConfigError: the file is not what `scripts/fit_score.py` writes.
+        ConfigError: a file is not what `scripts/train_crossage.py` writes.
     """
     try:
         data = path.read_bytes()
@@ -135,12 +143,15 @@ def load_parameters(path: Path) -> ScoreParameters:
             _("The score parameters {path} cannot be read: {reason}.").format(path=path, reason=err.strerror),
             _("Restore the file from the release."),
         ) from err
+    beside = path.with_name(FILE_NAME)
+    crossage = read_model(beside) if beside.is_file() else None
+    digest = hashlib.sha256(data + (crossage.digest if crossage else "").encode()).hexdigest()[:12]
     try:
-        return parse_parameters(json.loads(data), hashlib.sha256(data).hexdigest()[:12])
+        return replace(parse_parameters(json.loads(data), digest), crossage=crossage)
     except (ValueError, KeyError, TypeError) as err:
         raise ConfigError(
             _("The score parameters {path} are not usable: {reason!r}.").format(path=path, reason=err),
-            _("Restore the file from the release, or write it anew with scripts/fit_score.py."),
+            _("Restore the file from the release, or write it anew with scripts/train_crossage.py."),
         ) from err
 
 

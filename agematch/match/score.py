@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agematch.match import chance, facts
+from agematch.match.apparent_age import ApparentAge
 from agematch.match.face import LN10, Conditions, conditions
+from agematch.match.crossage import CrossAgeSpace
 from agematch.match.fusion import FaceSpace
 from agematch.match.inputs import GalleryTable, Hits, Ints, ProbeQuery
 from agematch.match.parameters import ScoreParameters, UnrelatedParameters
@@ -46,11 +48,15 @@ close together only where a search shows so; a few cases prove nothing."""
 
 @dataclass(frozen=True, eq=False)
 class Scorer:
-    """The parameters of scoring, ready for one face space. `calibrated` says whether they were fitted in that space."""
+    """The parameters of scoring, ready for one face space. `calibrated` says whether they were fitted in that space.
+
+    `apparent_age` reads the probes' ages where the space can.
+    """
 
     parameters: ScoreParameters
     calibrated: bool
     tail: Tail
+    apparent_age: ApparentAge | None = None
 
     @property
     def unrelated(self) -> UnrelatedParameters:
@@ -62,7 +68,8 @@ def scorer(parameters: ScoreParameters, space: FaceSpace) -> Scorer:
     """Return the scorer for a face space; in one that the parameters were not fitted in, every face LR is bounded to 1."""
     calibrated = space.id == parameters.calibrated_for
     freedom = parameters.unrelated.tail_freedom if calibrated else VAGUE.tail_freedom
-    return Scorer(parameters, calibrated, student_tail(freedom))
+    apparent_age = space.model.age if isinstance(space, CrossAgeSpace) else None
+    return Scorer(parameters, calibrated, student_tail(freedom), apparent_age)
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +170,7 @@ def _best_of_cases(
         order[np.flatnonzero(np.r_[True, np.diff(compared.faces.case[order]) != 0])] if len(order) else order
     )
     case, known = compared.faces.case[best], compared.known
-    age = facts.age_log10_lr(query, known, by.parameters.facts)[case]
+    age = facts.age_log10_lr(query, known, by.parameters.facts, by.apparent_age)[case]
     sex = facts.sex_log10_lr(query, gallery.cases, by.parameters.facts)[case]
     lowest, highest = bounds(by, known, best)
     face_best = face[best]

@@ -226,6 +226,15 @@ def probe_ids(tx: Tx, models: Sequence[str]) -> NDArray[np.int64]:
     return np.array(tx.connection.execute(query).scalars().all(), dtype=np.int64)
 
 
+def owners(tx: Tx, ids: Iterable[int]) -> dict[int, str]:
+    """Return the uid of the case or sighting that each face belongs to."""
+    found: dict[int, str] = {}
+    for chunk in chunks(sorted({int(face_id) for face_id in ids})):
+        query = select(schema.faces.c.id, schema.faces.c.owner_uid).where(schema.faces.c.id.in_(chunk))
+        found |= {row.id: row.owner_uid for row in tx.connection.execute(query)}
+    return found
+
+
 def counts_by_model(tx: Tx) -> dict[str, int]:
     """Return how many templates there are of each network."""
     model = schema.templates.c.model

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from agematch.match.fusion import face_space
+from agematch.match.fusion import cosine_space
 from agematch.records import ModelRef
 
 A, B = ModelRef("arcface", "r50", 3), ModelRef("dlib", "v1", 2)
@@ -19,7 +19,7 @@ def cosine(left, right):
 
 def test_the_inner_product_is_the_weighted_mean_of_the_cosines():
     rng = np.random.default_rng(1)
-    space = face_space([B, A], {"dlib@v1": 3.0}, default_weight=1.0)
+    space = cosine_space([B, A], {"dlib@v1": 3.0}, default_weight=1.0)
     one, two = ({str(A): rows(rng, 4, 3), str(B): rows(rng, 4, 2)} for _ in range(2))
     fused = space.fuse(one) @ space.fuse(two).T
     for i in range(4):
@@ -31,7 +31,7 @@ def test_the_inner_product_is_the_weighted_mean_of_the_cosines():
 
 
 def test_rows_are_unit_float32_and_needs_are_sorted_by_name():
-    space = face_space([B, A], {}, default_weight=1.0)
+    space = cosine_space([B, A], {}, default_weight=1.0)
     fused = space.fuse({str(A): np.ones((2, 3)) * 7, str(B): np.ones((2, 2))})
     assert fused.dtype == np.float32
     assert fused.shape == (2, space.dim) == (2, 5)
@@ -40,17 +40,17 @@ def test_rows_are_unit_float32_and_needs_are_sorted_by_name():
 
 
 def test_references_and_probes_share_this_space():
-    space = face_space([B], {}, 1.0)
+    space = cosine_space([B], {}, 1.0)
     templates = {str(B): np.array([[3.0, 4.0]])}
     assert np.array_equal(space.reference_vectors(templates), space.probe_vectors(templates))
 
 
 def test_the_stamp_changes_with_weights_and_models_and_not_with_their_order():
-    stamp = face_space([A, B], {}, 1.0).id
-    assert face_space([B, A], {}, 2.0).id == stamp  # the same shares
-    assert face_space([A, B], {"dlib@v1": 2.0}, 1.0).id != stamp
-    assert face_space([A, ModelRef("dlib", "v2", 2)], {}, 1.0).id != stamp
-    assert face_space([A, ModelRef("dlib", "v1", 4)], {}, 1.0).id != stamp
+    stamp = cosine_space([A, B], {}, 1.0).id
+    assert cosine_space([B, A], {}, 2.0).id == stamp  # the same shares
+    assert cosine_space([A, B], {"dlib@v1": 2.0}, 1.0).id != stamp
+    assert cosine_space([A, ModelRef("dlib", "v2", 2)], {}, 1.0).id != stamp
+    assert cosine_space([A, ModelRef("dlib", "v1", 4)], {}, 1.0).id != stamp
 
 
 @pytest.mark.parametrize(
@@ -73,12 +73,12 @@ def test_the_stamp_changes_with_weights_and_models_and_not_with_their_order():
 )
 def test_templates_that_do_not_fit_are_refused(templates, message):
     with pytest.raises(ValueError, match=message):
-        face_space([A, B], {}, 1.0).fuse(templates)
+        cosine_space([A, B], {}, 1.0).fuse(templates)
 
 
 def test_templates_of_a_needed_network_must_be_there():
     with pytest.raises(KeyError, match="dlib@v1"):
-        face_space([A, B], {}, 1.0).fuse({"arcface@r50": np.ones((1, 3))})
+        cosine_space([A, B], {}, 1.0).fuse({"arcface@r50": np.ones((1, 3))})
 
 
 @pytest.mark.parametrize(
@@ -91,4 +91,4 @@ def test_templates_of_a_needed_network_must_be_there():
 )
 def test_a_space_that_cannot_be_is_refused(models, weights, message):
     with pytest.raises(ValueError, match=message):
-        face_space(models, weights, 1.0)
+        cosine_space(models, weights, 1.0)

@@ -20,12 +20,14 @@ Bools = NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False)
 class Faces:
-    """Labelled faces: fused unit vectors (n, dim), nan where a photo gave no template, the person in each, ages in years (nan unknown), and strangers.
+    """Labelled faces, all compared with all: who is in each, ages in years (nan unknown), and strangers.
 
-    Two faces are known to be unrelated where `stranger` differs; within one such group only equal `person` is known.
+    `similarity` (n, n) is that of each face as a reference (row) to each as a probe (column), nan where a photo gave no
+    template. Two faces are known to be unrelated where `stranger` differs; within one such group only equal `person` is
+    known.
     """
 
-    vectors: Floats
+    similarity: Floats
     person: Ints
     stranger: Ints
     age: Floats
@@ -38,12 +40,13 @@ class Faces:
         return self.where(np.isin(self.person, np.asarray(people)))
 
     def enrolled(self) -> Faces:
-        """Return the faces that have a vector."""
-        return self.where(np.asarray(np.isfinite(self.vectors).all(axis=1)))
+        """Return the faces that have templates."""
+        return self.where(np.asarray(np.isfinite(np.diag(self.similarity))))
 
     def where(self, keep: Bools) -> Faces:
         """Return the chosen faces."""
-        return Faces(self.vectors[keep], self.person[keep], self.stranger[keep], self.age[keep])
+        chosen = self.similarity[np.ix_(keep, keep)]
+        return Faces(chosen, self.person[keep], self.stranger[keep], self.age[keep])
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +91,6 @@ def draw_searches(
         ages: of the references, both included; probes are `lowest_gap` years older than the case's last.
     """
     people = np.unique(faces.person)
-    cosine = faces.vectors @ faces.vectors.T
     result = []
     for _gallery in range(galleries):
         wanted = photos(rng)
@@ -107,7 +109,7 @@ def draw_searches(
                 mated = faces.person[refs] == person
                 gap = np.where(mated, faces.age[probe] - faces.age[refs], np.nan)
                 result.append(
-                    Search(cosine[probe, refs], faces.person[refs], faces.age[refs], gap, mated, int(person))
+                    Search(faces.similarity[refs, probe], faces.person[refs], faces.age[refs], gap, mated, int(person))
                 )
     return _with_gaps_for_all(result, rng)
 
@@ -131,7 +133,7 @@ def pair_searches(faces: Faces, rng: np.random.Generator, cases: int) -> list[Se
         mated = np.arange(len(refs)) == 0
         result.append(
             Search(
-                faces.vectors[refs] @ faces.vectors[second],
+                faces.similarity[refs, second],
                 refs,
                 unknown,
                 unknown,

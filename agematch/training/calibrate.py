@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from agematch.match.face import OLDEST_YEARS, component, log_mean
 from agematch.match.parameters import FaceParameters, FactParameters, Measured, UnrelatedParameters
-from agematch.match.simulate import (
+from agematch.training.simulate import (
     Faces,
     Search,
     Standardised,
@@ -80,15 +80,16 @@ class Fitted:
     unrelated: UnrelatedParameters
 
 
-def calibrate(children: Faces, adults: Faces, seed: int) -> Fitted:
-    """Fit everything on people with many photos since childhood, and on pairs of photos of grown people.
+def calibrate(faces: Faces, seed: int) -> Fitted:
+    """Fit everything on people with many photos since childhood, and on pairs of photos of grown people, whose age is unknown.
 
     Levels, and so the standardised similarities, depend a little on the likelihood ratios (through how probable each
     comparison is to be mated), so the fit is done twice.
     """
-    children, adults = children.enrolled(), adults.enrolled()
+    faces = faces.enrolled()
+    children, adults = faces.where(np.isfinite(faces.age)), faces.where(np.isnan(faces.age))
     rng = np.random.default_rng(seed)
-    unrelated = fit_unrelated(children, adults)
+    unrelated = fit_unrelated(faces)
     one = draw_searches(children, rng, GALLERIES, lambda _rng: 1)
     grown = draw_searches(children, rng, ROUNDS, lambda _rng: 1, ages=(13.0, 200.0), lowest_gap=1.0)
     pairs = pair_searches(adults, rng, STRANGERS)
@@ -178,30 +179,27 @@ def measured(faces: Faces) -> tuple[Measured, ...]:
 # ---------------------------------------------------------------- unrelated faces
 
 
-def fit_unrelated(children: Faces, adults: Faces) -> UnrelatedParameters:
+def fit_unrelated(faces: Faces) -> UnrelatedParameters:
     """Return how similar unrelated faces are, by the group of the reference's age.
 
-    A probe's levels are its mean similarities to each group of references of other people: the age groups of `children`
-    (who have photos as adults, too), their photos up to 12 years together, and the photos of `adults`. How far the
-    grown photos of `children` and those of `adults` differ says how far another population may lie from both.
+    A probe's levels are its mean similarities to each group of references of other people: the age groups of those whose
+    age is known (they have photos as adults, too), their photos up to 12 years together, and the photos of unknown age,
+    which are of grown people. How far the grown photos of both kinds differ says how far another population may lie
+    from them.
     """
-    probes = children.age >= 5
-    cosine = children.vectors[probes] @ np.concatenate([children.vectors, adults.vectors]).T
-    person = np.r_[children.person, adults.person]
-    age_group = np.searchsorted(np.asarray(AGE_GROUPS_YEARS), children.age, side="right")
-    group = np.r_[age_group, np.full(len(adults), PRIOR_GROUPS - 1)]
-    young = np.r_[children.age <= 12, np.zeros(len(adults), dtype=bool)]
-    strangers = children.person[probes][:, None] != person[None, :]
+    probes = faces.age >= 5
+    cosine = faces.similarity[:, probes].T
+    group = np.searchsorted(np.asarray(AGE_GROUPS_YEARS), faces.age, side="right")
+    group[np.isnan(faces.age)] = PRIOR_GROUPS - 1
+    young = faces.age <= 12
+    strangers = faces.person[probes][:, None] != faces.person[None, :]
     levels, spreads = np.empty((2, int(probes.sum()), PRIOR_GROUPS))
     for g in range(PRIOR_GROUPS):
         member = young if g == UNKNOWN_GROUP else group == g
         here = np.where(strangers & member, cosine, np.nan)
         levels[:, g], spreads[:, g] = np.nanmean(here, axis=1), np.nanvar(here, axis=1)
     edges = ((0, 3), (3, 7), (7, 13))
-    of_age = [
-        np.r_[(children.age >= low) & (children.age < high), np.zeros(len(adults), bool)]
-        for low, high in edges
-    ]
+    of_age = [(faces.age >= low) & (faces.age < high) for low, high in edges]
     around = [np.nanvar(np.where(strangers & some, cosine, np.nan), axis=1).mean() for some in of_age]
     elsewhere = (levels[:, UNKNOWN_GROUP - 1] - levels[:, -1]).mean() / 2
     return UnrelatedParameters(

@@ -1,0 +1,101 @@
+"""Ranking: the candidate lists of many probes at once, nearest references by FAISS, scores by numpy, nobody left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agematch.jobs.gallery import Gallery
+from agematch.match.cohort import cohort, groups_of
+from agematch.match.inputs import ProbeQuery, every_reference, nearest_references
+from agematch.match.rank import candidates, enough
+from agematch.match.score import Scorer, score
+from agematch.records import Candidate, Face
+from agematch.store.index import Hits as IndexHits
+
+SAMPLED_CASES = 2048  # cases drawn at random whose similarities tell what chance brings
+FIRST_HITS = 512
+Rows = NDArray[np.float32]
+Ints = NDArray[np.int64]
+NOTHING: Ints = np.zeros(0, dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class Probe:
+    """One face to be searched with: its row in the face space, (dim,), what is known of the child, and whose it is.
+
+    `sighting` names the sighting; its probes are no cohort for one another.
+    """
+
+    face: Face
+    vector: Rows
+    query: ProbeQuery
+    sighting: str
+    face_id: int | None = None
+
+
+class Ranking:
+    """The searches of one run against one gallery. Every probe joins the cohort of those that come with it and after it."""
+
+    def __init__(self, gallery: Gallery, scorer: Scorer, top: int) -> None:
+        self.gallery = gallery
+        self._scorer = scorer
+        self._top = top
+        self._cohort = gallery.cohort
+
+    def rank(self, probes: list[Probe]) -> list[tuple[Candidate, ...]]:
+        """Return each probe's candidates.
+
+        A list is exact: more hits are asked for until no reference outside of them could reach the last place.
+        """
+        if not probes or not len(self.gallery.table.references):
+            return [() for _probe in probes]
+        queries = self._queries(probes)
+        total = len(self.gallery.table.references)
+        first = min(total, max(FIRST_HITS, 4 * self._top))
+        hits = self.gallery.index.search(queries, first)
+        rows, sampled = self._sample(queries) if first < total else (NOTHING, np.zeros((len(probes), 0)))
+        return [
+            self._list(probe.query, queries[i], hits.ids[i], hits.scores[i], (rows, sampled[i]))
+            for i, probe in enumerate(probes)
+        ]
+
+    def _queries(self, probes: list[Probe]) -> Rows:
+        """Return the rows of probes (n, dim) less what the registry's sightings have in common."""
+        rows = np.stack([probe.vector for probe in probes])
+        groups = groups_of(probe.sighting for probe in probes)
+        new = [i for i, probe in enumerate(probes) if not self.gallery.knows(probe.face_id)]
+        self._cohort += cohort(rows[new], groups[new])
+        return self.gallery.space.against_cohort(rows, self._cohort, groups)
+
+    def _sample(self, queries: Rows) -> tuple[Ints, NDArray[np.float64]]:
+        """Return the table's rows of cases drawn at random, and the similarities (n, m) of queries to them."""
+        table = self.gallery.table
+        rows = table.random_rows(SAMPLED_CASES)
+        vectors = self.gallery.index.vectors(table.references.face_id[rows]).astype(np.float64)
+        return rows, queries.astype(np.float64) @ vectors.T
+
+    def _list(
+        self,
+        query: ProbeQuery,
+        vector: Rows,
+        ids: Ints,
+        similarity: NDArray[np.float32],
+        sampled: tuple[Ints, NDArray[np.float64]],
+    ) -> tuple[Candidate, ...]:
+        table = self.gallery.table
+        total = len(table.references)
+        wanted = min(self._top, table.searchable_cases)
+        while True:
+            if len(ids) >= total:
+                taken = every_reference(table, similarity[np.argsort(ids)])
+            else:
+                taken = nearest_references((table.rows_of(ids), similarity), sampled)
+            scored = score(query, table, taken, self._scorer)
+            lowest = float(similarity[-1])
+            if len(ids) >= total or enough(query, table, taken, scored, lowest, self._scorer, wanted):
+                return candidates(query, table, scored, self._scorer, self._top)
+            more: IndexHits = self.gallery.index.search(vector[None, :], min(total, 4 * len(ids)))
+            ids, similarity = more.ids[0], more.scores[0]
