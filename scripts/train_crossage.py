@@ -77,9 +77,13 @@ def read_data(folder: Path) -> list[Photo]:
     for table in sorted(folder.glob("*/labels.csv")):
         with table.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
-                person = int(hashlib.sha256(f"{table.parent.name}/{row['subject']}".encode()).hexdigest()[:8], 16)
+                person = int(
+                    hashlib.sha256(f"{table.parent.name}/{row['subject']}".encode()).hexdigest()[:8], 16
+                )
                 name = f"{table.parent.name}/{row['file']}"
-                dated.append(Photo(table.parent / row["file"], name, -1 - person, -1 - person, float(row["age"])))
+                dated.append(
+                    Photo(table.parent / row["file"], name, -1 - person, -1 - person, float(row["age"]))
+                )
     for part, table in enumerate(sorted(folder.glob("*/pairs.csv"))):
         with table.open(newline="", encoding="utf-8") as file:
             for place, row in enumerate(csv.DictReader(file)):
@@ -87,7 +91,9 @@ def read_data(folder: Path) -> list[Photo]:
                     person = PAIR_PEOPLE * (1 + part) + 2 * place + (0 if row["same_person"] == "1" else side)
                     path = table.parent / f"{row['pair']}_{side}.jpg"
                     stranger = GROUPS_OF_STRANGERS * (1 + part) + int(row["fold"])
-                    pairs.append(Photo(path, f"{table.parent.name}/{path.name}", person, stranger, float("nan")))
+                    pairs.append(
+                        Photo(path, f"{table.parent.name}/{path.name}", person, stranger, float("nan"))
+                    )
     if not dated:
         sys.exit(f"{folder} holds no folder with labels.csv: see data/README.md")
     return dated + pairs
@@ -130,7 +136,9 @@ def embed(
 def training_faces(photos: list[Photo], templates: dict[str, np.ndarray]) -> TrainingFaces:
     """Return the photos that all networks could describe."""
     whole = np.all([np.isfinite(rows).all(axis=1) for rows in templates.values()], axis=0)
-    person, stranger, age = (np.array([getattr(p, name) for p in photos]) for name in ("person", "stranger", "age"))
+    person, stranger, age = (
+        np.array([getattr(p, name) for p in photos]) for name in ("person", "stranger", "age")
+    )
     years = templates[YEARS][:, 0].astype(np.float64)
     described = {name: rows for name, rows in templates.items() if name != YEARS}
     return TrainingFaces(described, person, stranger, age, years).where(whole)
@@ -158,7 +166,11 @@ SPLITS = 2
 
 
 def left_out(
-    photos: list[Photo], templates: dict[str, np.ndarray], fused: CosineSpace, weights: dict[str, float], seeds: int
+    photos: list[Photo],
+    templates: dict[str, np.ndarray],
+    fused: CosineSpace,
+    weights: dict[str, float],
+    seeds: int,
 ) -> dict[str, Any]:
     """Return the figures of every protocol on the halves of the people that were left out of the training."""
     faces = training_faces(photos, templates)
@@ -166,7 +178,9 @@ def left_out(
     labelled = _labelled([photos[i] for i in dated], {name: rows[dated] for name, rows in templates.items()})
     strangers = [i for i, photo in enumerate(photos) if np.isnan(photo.age) and photo.name.endswith("_0.jpg")]
     strangers = strangers[:DISTRACTORS]
-    others = _labelled([photos[i] for i in strangers], {name: rows[strangers] for name, rows in templates.items()})
+    others = _labelled(
+        [photos[i] for i in strangers], {name: rows[strangers] for name, rows in templates.items()}
+    )
     plain = Method("cosine", cosine_space(fused.models, {}, DEFAULT_WEIGHT))
     ours: dict[str, list[Outcome]] = {}
     theirs: dict[str, list[Outcome]] = {}
@@ -230,12 +244,19 @@ def _values(row: Row) -> dict[str, list[float]]:
 
 def print_table(figures: dict[str, Any]) -> None:
     """Print the figures as a Markdown table; differences from plain cosine with their interval by person."""
-    print("| people left out | cases | cosine rank 1 / 5 / 10 | agematch | better by | Cllr (minimum) | unrelated up to 0.1 / 1 / 10 | mates up to 0.1 / 1 |")
+    print(
+        "| people left out | cases | cosine rank 1 / 5 / 10 | agematch | better by | Cllr (minimum) | unrelated up to 0.1 / 1 / 10 | mates up to 0.1 / 1 |"
+    )
     print("| --- | --- | --- | --- | --- | --- | --- | --- |")
     for name, one in figures.items():
         row = one["rows"]["all"]
-        cosine, own = (" / ".join(f"{row[who][f'rank_{k}'][0]:.3f}" for k in (1, 5, 10)) for who in ("cosine", "agematch"))
-        better = ", ".join("{:+.3f} [{:+.3f}, {:+.3f}]".format(*row["difference"][f"rank_{k}"]) for k in (1, 5, 10))
+        cosine, own = (
+            " / ".join(f"{row[who][f'rank_{k}'][0]:.3f}" for k in (1, 5, 10))
+            for who in ("cosine", "agematch")
+        )
+        better = ", ".join(
+            "{:+.3f} [{:+.3f}, {:+.3f}]".format(*row["difference"][f"rank_{k}"]) for k in (1, 5, 10)
+        )
         own_row = row["agematch"]
         cllr = f"{own_row['cllr'][0]:.3f} ({own_row['cllr_minimum'][0]:.3f})"
         chance = " / ".join(f"{own_row[f'unrelated_{limit}'][0]:.2f}" for limit in ("0.1", "1", "10"))
@@ -264,15 +285,21 @@ def _code_digest(*rooms: str) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=ROOT / "build" / "fit" / "templates.npz")
     parser.add_argument("--processes", type=int, default=2)
-    parser.add_argument("--embedders", default="", help="ids of the networks, with commas; without it the default ones")
+    parser.add_argument(
+        "--embedders", default="", help="ids of the networks, with commas; without it the default ones"
+    )
     parser.add_argument("--cross-validate", type=int, default=0, metavar="SEEDS")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, help="where to write the figures of the cross-validation")
-    parser.add_argument("--write", type=Path, help="the folder to write the model to; without it nothing is written")
+    parser.add_argument(
+        "--write", type=Path, help="the folder to write the model to; without it nothing is written"
+    )
     args = parser.parse_args()
     photos = read_data(args.data)
     embedders = tuple(name for name in args.embedders.split(",") if name)

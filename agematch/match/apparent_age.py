@@ -60,7 +60,10 @@ class ApparentAge:
         knots = arrays["ages"].shape
         if arrays["mean"].shape != knots or arrays["deviation"].shape != knots or arrays["weights"].ndim != 1:
             raise ValueError("the numbers of the apparent age do not belong together")
-        if not all(np.isfinite(array).all() for array in arrays.values()) or not (arrays["deviation"] > 0).all():
+        if (
+            not all(np.isfinite(array).all() for array in arrays.values())
+            or not (arrays["deviation"] > 0).all()
+        ):
             raise ValueError("a number of the apparent age is not usable")
         return cls(**arrays)
 

@@ -38,7 +38,9 @@ def fit_age(rows: Floats, network_years: Floats, person: Ints, age: Floats) -> A
     mean = _line(basis, readings)
     deviation = _line(basis, np.abs(readings - basis @ mean)) * np.sqrt(np.pi / 2)
     numbers = (weights * share, network, intercept * share + start, KNOTS_YEARS, mean)
-    return ApparentAge(*(np.asarray(x, np.float32) for x in (*numbers, np.maximum(deviation, LEAST_DEVIATION))))
+    return ApparentAge(
+        *(np.asarray(x, np.float32) for x in (*numbers, np.maximum(deviation, LEAST_DEVIATION)))
+    )
 
 
 def _ridge(rows: Floats, target: Floats) -> tuple[Floats, float]:

@@ -1,4 +1,4 @@
-"""Fit the parameters of scoring on simulated searches; `scripts/fit_score.py` reads the data and writes the result.
+"""Fit the parameters of scoring on simulated searches; `scripts/train_crossage.py` reads the data and writes the result.
 
 What is fitted are some twenty numbers: where unrelated faces lie, and how fast evidence rises with similarity. What is a
 choice and not fitted is a constant here, with its reason.

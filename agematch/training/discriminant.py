@@ -62,9 +62,16 @@ def fit_crossage(faces: TrainingFaces, fused: CosineSpace) -> CrossAgeModel:
         fit_age(own, faces.network_years[dated], person, age),
     )
     later = np.flatnonzero(dated)[age >= LEAST_GAP_YEARS]
-    probes = CrossAgeSpace(model).probe_vectors({name: table[later] for name, table in faces.templates.items()})
+    probes = CrossAgeSpace(model).probe_vectors(
+        {name: table[later] for name, table in faces.templates.items()}
+    )
     return CrossAgeModel(
-        fused, model.mean, model.transform, model.between, probes.mean(axis=0, dtype=np.float64).astype(np.float32), model.age
+        fused,
+        model.mean,
+        model.transform,
+        model.between,
+        probes.mean(axis=0, dtype=np.float64).astype(np.float32),
+        model.age,
     )
 
 
@@ -101,6 +108,8 @@ def _simultaneously_diagonal(within: Floats, between: Floats) -> tuple[Floats, F
     """Return the transform that makes `within` the identity and `between` diagonal, and that diagonal, largest first."""
     whiten = np.linalg.inv(np.linalg.cholesky(within))
     values, vectors = np.linalg.eigh(whiten @ between @ whiten.T)
-    vectors *= np.where(vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))] < 0, -1, 1)  # one sign of two
+    vectors *= np.where(
+        vectors[np.abs(vectors).argmax(axis=0), np.arange(len(values))] < 0, -1, 1
+    )  # one sign of two
     order = np.argsort(-values, kind="stable")
     return vectors[:, order].T @ whiten, values[order]

@@ -109,7 +109,14 @@ def draw_searches(
                 mated = faces.person[refs] == person
                 gap = np.where(mated, faces.age[probe] - faces.age[refs], np.nan)
                 result.append(
-                    Search(faces.similarity[refs, probe], faces.person[refs], faces.age[refs], gap, mated, int(person))
+                    Search(
+                        faces.similarity[refs, probe],
+                        faces.person[refs],
+                        faces.age[refs],
+                        gap,
+                        mated,
+                        int(person),
+                    )
                 )
     return _with_gaps_for_all(result, rng)
 

@@ -43,8 +43,6 @@ def train(
     compared = Faces(similarities(faces, fused, seed, True), faces.person, faces.stranger, faces.age)
     fitted = calibrate(compared, seed)
     dated = compared.where(faces.dated)
-    table = as_table(
-        space, weights, default_weight, fitted.face, fitted.unrelated, measured(dated), FACTS
-    )
+    table = as_table(space, weights, default_weight, fitted.face, fitted.unrelated, measured(dated), FACTS)
     parameters = parse_parameters(json.loads(json.dumps(table)), "fit")
     return Trained(space, scorer(replace(parameters, crossage=space.model), space), table)

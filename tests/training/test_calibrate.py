@@ -151,7 +151,10 @@ def test_other_people_get_calibrated_ratios_and_true_counts(fitted, by):
     )
     space = cosine_space([NETWORK], {}, 1.0)
     faces = labelled_faces(
-        {str(NETWORK): vectors.astype(np.float32)}, list(map(str, person)), [f"{i}.jpg" for i in range(len(age))], age
+        {str(NETWORK): vectors.astype(np.float32)},
+        list(map(str, person)),
+        [f"{i}.jpg" for i in range(len(age))],
+        age,
     )
     tail = student_tail(fitted.unrelated.tail_freedom)
     ours = Method("agematch", AsTheyAre(space), Scorer(parameters, True, tail))
