@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from agematch.jobs import search as search_job
+from agematch.jobs import ranking
 from agematch.jobs.gallery import Gallery
-from agematch.jobs.search import Probe, rank_probes
+from agematch.jobs.ranking import Probe, Ranking
 from agematch.match.inputs import CaseFacts, ProbeQuery, ReferenceFacts, gallery_table
 from agematch.match.parameters import load_parameters
 from agematch.match.score import scorer
@@ -61,11 +61,11 @@ def probes(vectors, number=12):
 def test_few_hits_give_the_same_list_as_nearly_all(gallery, monkeypatch):
     opened, by, vectors = gallery
     asked = list(probes(vectors))
-    monkeypatch.setattr(search_job, "SAMPLED_CASES", 300)  # the same view of what chance brings in both
-    monkeypatch.setattr(search_job, "FIRST_HITS", len(opened.table.references) - 1)
-    nearly_all = rank_probes(opened, by, asked, top=5)
-    monkeypatch.setattr(search_job, "FIRST_HITS", 16)
-    few = rank_probes(opened, by, asked, top=5)
+    monkeypatch.setattr(ranking, "SAMPLED_CASES", 300)  # the same view of what chance brings in both
+    monkeypatch.setattr(ranking, "FIRST_HITS", len(opened.table.references) - 1)
+    nearly_all = Ranking(opened, by, 5).rank(asked)
+    monkeypatch.setattr(ranking, "FIRST_HITS", 16)
+    few = Ranking(opened, by, 5).rank(asked)
     for short, long in zip(few, nearly_all, strict=True):
         assert len(long) == len(short) == 5
         assert [c.case_id for c in short] == [c.case_id for c in long]
@@ -76,7 +76,7 @@ def test_few_hits_give_the_same_list_as_nearly_all(gallery, monkeypatch):
 
 def test_lists_are_ordered_and_chance_grows_down_the_list(gallery):
     opened, by, vectors = gallery
-    for found in rank_probes(opened, by, list(probes(vectors)), top=50):
+    for found in Ranking(opened, by, 50).rank(list(probes(vectors))):
         scores = [c.score for c in found]
         assert scores == sorted(scores, reverse=True) and len({c.case_uid for c in found}) == 50
         chances = [c.expected_by_chance for c in found]
@@ -90,10 +90,10 @@ def test_lists_are_ordered_and_chance_grows_down_the_list(gallery):
 def test_a_sampled_view_of_chance_is_near_the_whole_one(gallery, monkeypatch):
     opened, by, vectors = gallery
     asked = list(probes(vectors))
-    whole = rank_probes(opened, by, asked, top=10**6)
-    monkeypatch.setattr(search_job, "SAMPLED_CASES", 400)
-    monkeypatch.setattr(search_job, "FIRST_HITS", 64)
-    sampled = rank_probes(opened, by, asked, top=20)
+    whole = Ranking(opened, by, 10**6).rank(asked)
+    monkeypatch.setattr(ranking, "SAMPLED_CASES", 400)
+    monkeypatch.setattr(ranking, "FIRST_HITS", 64)
+    sampled = Ranking(opened, by, 20).rank(asked)
     ratio = [
         np.log10(few[place].expected_by_chance / every[place].expected_by_chance)
         for few, every in zip(sampled, whole, strict=True)

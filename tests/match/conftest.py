@@ -50,7 +50,10 @@ def gallery() -> Callable[..., GalleryTable]:
 def unrelated(parameters: ScoreParameters) -> Callable[..., np.ndarray]:
     """Draw similarities of unrelated children around a probe's level."""
 
+    prior = parameters.unrelated
+
     def draw(rng: np.random.Generator, number: int, level: float = 0.63) -> np.ndarray:
-        return level + 0.035 * rng.standard_normal(number)
+        away = (level - 0.63) / 0.035 + rng.standard_normal(number)  # in deviations from the usual level of children
+        return prior.mean[0] + prior.deviation[0] * away
 
     return draw
