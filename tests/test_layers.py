@@ -29,7 +29,7 @@ HOMES = {
     "jinja2": ("report/",),
     "markupsafe": ("report/",),
     "matplotlib": ("evaluation/plots.py",),
-    "numpy": ("training/", "records.py", "vision/", "store/", "match/", "evaluation/", "training/", "jobs/"),
+    "numpy": ("records.py", "vision/", "store/", "match/", "evaluation/", "training/", "jobs/"),
 }
 """Every library from outside the standard library, and where it may be imported."""
 ROOMS = {"cli", "jobs", "evaluation", "training", "vision", "store", "match", "intake", "report"}

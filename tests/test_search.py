@@ -6,6 +6,7 @@ import pytest
 from agematch.jobs import ranking
 from agematch.jobs.gallery import Gallery
 from agematch.jobs.ranking import Probe, Ranking
+from agematch.match.cohort import empty_cohort
 from agematch.match.inputs import CaseFacts, ProbeQuery, ReferenceFacts, gallery_table
 from agematch.match.parameters import load_parameters
 from agematch.match.score import scorer
@@ -42,7 +43,7 @@ def gallery(tmp_path_factory):
     ids = np.arange(1, len(references) + 1)
     index.sync(ids, lambda wanted: vectors[wanted - 1])
     return (
-        Gallery(index, gallery_table(cases, references), space, SyncReport(len(ids), 0, "")),
+        Gallery(index, gallery_table(cases, references), space, SyncReport(len(ids), 0, ""), empty_cohort(space.dim), ids[:0]),
         scorer(parameters, space),
         vectors,
     )
@@ -54,8 +55,8 @@ def probes(vectors, number=12):
     for n in range(number):
         mixed = vectors[n * 7] * (n % 3) + generator.standard_normal(vectors.shape[1]) * 0.06 + 0.06
         vector = (mixed / np.linalg.norm(mixed)).astype(np.float32)
-        yield Probe(face, vector, ProbeQuery(sex=(Sex.UNKNOWN, Sex.MALE)[n % 2]), n)
-    yield Probe(face, vectors[100], ProbeQuery(), number)
+        yield Probe(face, vector, ProbeQuery(sex=(Sex.UNKNOWN, Sex.MALE)[n % 2]), str(n), n)
+    yield Probe(face, vectors[100], ProbeQuery(), str(number), number)
 
 
 def test_few_hits_give_the_same_list_as_nearly_all(gallery, monkeypatch):
