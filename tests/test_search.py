@@ -43,7 +43,14 @@ def gallery(tmp_path_factory):
     ids = np.arange(1, len(references) + 1)
     index.sync(ids, lambda wanted: vectors[wanted - 1])
     return (
-        Gallery(index, gallery_table(cases, references), space, SyncReport(len(ids), 0, ""), empty_cohort(space.dim), ids[:0]),
+        Gallery(
+            index,
+            gallery_table(cases, references),
+            space,
+            SyncReport(len(ids), 0, ""),
+            empty_cohort(space.dim),
+            ids[:0],
+        ),
         scorer(parameters, space),
         vectors,
     )

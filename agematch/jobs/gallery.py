@@ -17,7 +17,7 @@ from agematch.match.crossage import CrossAgeSpace
 from agematch.match.fusion import FaceSpace
 from agematch.match.inputs import CaseFacts, GalleryTable, ReferenceFacts, gallery_table
 from agematch.records import AgeRange, Case, Context, DateRange, Face, Sex, Vector
-from agematch.store import cache, cases, faces, photos
+from agematch.store import cache, cases, faces, photos, sightings
 from agematch.store.db import Store, Tx
 from agematch.store.index import GalleryIndex, SyncReport
 
@@ -93,9 +93,11 @@ def _sightings(tx: Tx, space: FaceSpace) -> tuple[Cohort, NDArray[np.int64]]:
     if not len(ids):
         return empty_cohort(space.dim), ids
     owners = faces.owners(tx, ids)
+    known = sightings.get_many(tx, set(owners.values()))
+    names = [known[owners[int(face_id)]].sighting.sighting_id for face_id in ids]
     stored = faces.templates(tx, [int(face_id) for face_id in ids])
     by_model = {name: np.stack([stored[int(face_id)][name] for face_id in ids]) for name in space.needs}
-    return cohort(space.probe_vectors(by_model), groups_of(owners[int(face_id)] for face_id in ids)), ids
+    return cohort(space.probe_vectors(by_model), groups_of(names)), ids
 
 
 def _table(store: Store, tx: Tx, ids: NDArray[np.int64]) -> GalleryTable:

@@ -188,7 +188,7 @@ def _from_store(
     stored = faces.of_photo(tx, known.uid)
     templates = faces.templates(tx, [face.id for face in stored])
     probes = tuple(
-        _probe(gallery, item, known.exif_taken_on, face.face, templates[face.id], sighting_uid, face.id)
+        _probe(gallery, item, known.exif_taken_on, face.face, templates[face.id], face.id)
         for face in stored
         if set(gallery.space.needs) <= set(templates.get(face.id, ()))
     )
@@ -207,7 +207,6 @@ def _analysed(
             analysis.exif_taken_on,
             found.face,
             {str(template.model): template.vector for template in found.templates},
-            uid,
             ids[place] if ids else None,
         )
         for place, found in enumerate(analysis.faces)
@@ -221,7 +220,6 @@ def _probe(
     exif_taken_on: str,
     face: Face,
     templates: Mapping[str, Vector],
-    sighting_uid: str,
     face_id: int | None,
 ) -> Probe:
     """Return the probe of a face; photos of a sighting that nobody named are each a sighting of their own."""
@@ -234,7 +232,7 @@ def _probe(
         apparent_age=gallery.apparent_age(face, templates),
     )
     vector = gallery.space.probe_vectors(templates)[0]
-    return Probe(face, vector, query, sighting_uid or sighting.sighting_id or item.photo.path, face_id)
+    return Probe(face, vector, query, sighting.sighting_id or item.photo.path, face_id)
 
 
 def _taken(item: SearchItem, exif_taken_on: str) -> DateRange | None:

@@ -5,15 +5,26 @@ import json
 import pytest
 
 from agematch.errors import ConfigError, NotFound
+from agematch.match.crossage import CrossAgeSpace
+from agematch.match.fusion import CosineSpace
 from agematch.match.parameters import SCHEMA, as_table, load_parameters, parse_parameters
+from agematch.records import ModelRef
 from tests.conftest import ROOT
 from tests.match.conftest import DLIB, SFACE
 
 FILE = ROOT / "models" / "score.json"
 
 
-def test_they_were_fitted_in_the_space_of_the_default_networks(parameters):
-    assert parameters.space([SFACE, DLIB]).id == parameters.calibrated_for
+def test_they_were_fitted_in_the_cross_age_space_of_the_default_networks():
+    shipped = load_parameters(FILE)
+    space = shipped.space([SFACE, DLIB])
+    assert isinstance(space, CrossAgeSpace)
+    assert space.id == shipped.calibrated_for
+
+
+def test_other_networks_are_compared_by_cosine():
+    other = ModelRef("arcface", "r50", 512)
+    assert isinstance(load_parameters(FILE).space([DLIB, other]), CosineSpace)
 
 
 def test_writing_and_reading_them_changes_nothing(parameters):
