@@ -110,8 +110,8 @@ def search(
             yield Task(step, step.data, EveryFace()) if isinstance(step, _Pending) else Skip(step)
 
     batch: list[_Found | Refused] = []
-    probes = looked_at = 0
-    for step, analysis in analysers.run(steps()):
+    probes = 0
+    for looked_at, (step, analysis) in enumerate(analysers.run(steps()), start=1):
         if isinstance(step, _Pending) and analysis is not None:
             step = _analysed(store, context, gallery, step, analysis, save)
         if isinstance(step, Refused):
@@ -119,7 +119,6 @@ def search(
         elif isinstance(step, _Found):
             batch.append(step)
             probes += len(step.probes)
-        looked_at += 1
         listener(Progress("search", looked_at))
         if probes >= PROBES_AT_ONCE:
             yield from _answer(store, context, ranking, batch, rules, save)

@@ -133,7 +133,7 @@ def write_model(path: Path, model: CrossAgeModel) -> None:
         "weights": np.array(model.fused.weights, dtype=np.float64),
     }
     buffer = io.BytesIO()
-    np.savez(buffer, **table, **arrays)
+    np.savez(buffer, allow_pickle=False, **table, **arrays)
     path.write_bytes(buffer.getvalue())
 
 

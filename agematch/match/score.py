@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from agematch.match import chance, facts
 from agematch.match.apparent_age import ApparentAge
-from agematch.match.face import LN10, Conditions, conditions
 from agematch.match.crossage import CrossAgeSpace
+from agematch.match.face import LN10, Conditions, conditions
 from agematch.match.fusion import FaceSpace
 from agematch.match.inputs import GalleryTable, Hits, Ints, ProbeQuery
 from agematch.match.parameters import ScoreParameters, UnrelatedParameters

@@ -63,5 +63,5 @@ def _hats(where: Floats) -> Floats:
 def _line(basis: Floats, values: Floats) -> Floats:
     """Return the values at the knots, by least squares with a price on bends (a linear smoothing spline)."""
     bends = np.diff(np.eye(basis.shape[1]), n=2, axis=0)
-    result: Floats = np.linalg.solve(basis.T @ basis + SMOOTHING * bends.T @ bends, basis.T @ values)
-    return result
+    system: Floats = np.asarray(basis.T @ basis + SMOOTHING * bends.T @ bends, dtype=np.float64)
+    return np.linalg.solve(system, basis.T @ values)

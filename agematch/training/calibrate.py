@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from agematch.match.face import OLDEST_YEARS, component, log_mean
 from agematch.match.parameters import FaceParameters, FactParameters, Measured, UnrelatedParameters
+from agematch.match.unrelated import AGE_GROUPS_YEARS, PRIOR_GROUPS, UNKNOWN_GROUP, student_tail
 from agematch.training.simulate import (
     Faces,
     Search,
@@ -24,7 +25,6 @@ from agematch.training.simulate import (
     standardised,
     thinned,
 )
-from agematch.match.unrelated import AGE_GROUPS_YEARS, PRIOR_GROUPS, UNKNOWN_GROUP, student_tail
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -87,7 +87,8 @@ def _growing(rows: Floats, person: Ints, age: Floats) -> Floats:
         count += len(apart)
     if not count:
         raise ValueError("nobody has a photo as a child and one five years later")
-    return total / (2 * count)
+    result: Floats = total / (2 * count)
+    return result
 
 
 def _pair_differences(faces: TrainingFaces, rows: Floats) -> Floats:
@@ -95,13 +96,15 @@ def _pair_differences(faces: TrainingFaces, rows: Floats) -> Floats:
     grown = np.flatnonzero(~faces.dated)
     order = grown[np.argsort(faces.person[grown], kind="stable")]
     same = faces.person[order][1:] == faces.person[order][:-1]
-    return rows[order[1:][same]] - rows[order[:-1][same]]
+    result: Floats = rows[order[1:][same]] - rows[order[:-1][same]]
+    return result
 
 
 def _shrunk(covariance: Floats, share: float) -> Floats:
     """Return a covariance drawn to an even one (Ledoit and Wolf 2004, with the share chosen by cross-validation)."""
     dim = len(covariance)
-    return (1 - share) * covariance + share * np.trace(covariance) / dim * np.eye(dim)
+    result: Floats = (1 - share) * covariance + share * np.trace(covariance) / dim * np.eye(dim)
+    return result
 
 
 def _simultaneously_diagonal(within: Floats, between: Floats) -> tuple[Floats, Floats]:

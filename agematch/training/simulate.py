@@ -27,7 +27,7 @@ class Faces:
     known.
     """
 
-    similarity: Floats
+    similarity: NDArray[np.floating]
     person: Ints
     stranger: Ints
     age: Floats
