@@ -64,4 +64,4 @@ def _line(basis: Floats, values: Floats) -> Floats:
     """Return the values at the knots, by least squares with a price on bends (a linear smoothing spline)."""
     bends = np.diff(np.eye(basis.shape[1]), n=2, axis=0)
     system: Floats = np.asarray(basis.T @ basis + SMOOTHING * bends.T @ bends, dtype=np.float64)
-    return np.linalg.solve(system, basis.T @ values)
+    return np.asarray(np.linalg.solve(system, basis.T @ values), dtype=np.float64)
