@@ -33,7 +33,7 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from agematch.evaluation import protocols  # noqa: E402 (the checkout comes first)
+from agematch.evaluation import protocols, trained_on  # noqa: E402 (the checkout comes first)
 from agematch.evaluation.faces import LabelledFaces, labelled_faces  # noqa: E402
 from agematch.evaluation.facts import Facts  # noqa: E402
 from agematch.evaluation.methods import Method  # noqa: E402
@@ -267,8 +267,10 @@ def print_table(figures: dict[str, Any]) -> None:
 # ---------------------------------------------------------------- the whole
 
 
-def write(folder: Path, trained: Trained, fit: dict[str, Any]) -> None:
-    """Write the model and the parameters."""
+def write(folder: Path, trained: Trained, fit: dict[str, Any], digests: list[str]) -> None:
+    """Write the model, the parameters, and which photographs they have seen, so that `evaluate` can warn."""
+    table = trained_on.as_table(digests)
+    (folder / trained_on.FILE_NAME).write_text(json.dumps(table) + "\n", encoding="utf-8")
     write_model(folder / FILE_NAME, trained.space.model)
     table = trained.table | {"fit": fit}
     text = json.dumps(table, indent=1, allow_nan=False) + "\n"
@@ -319,13 +321,14 @@ def main() -> None:
             args.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     if args.write:
         trained = train(faces, fused, weights, DEFAULT_WEIGHT, args.seed)
+        digests = [hashlib.sha256(photo.path.read_bytes()).hexdigest() for photo in photos]
         fit = {
             "photos_sha256": digest,
             "code": _code_digest("match", "training"),
             "seed": args.seed,
             "people": len(faces.people()),
         }
-        write(args.write, trained, fit)
+        write(args.write, trained, fit, digests)
 
 
 if __name__ == "__main__":
