@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -148,7 +149,7 @@ def read_model(path: Path) -> CrossAgeModel:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as stored:
             return _parse({name: stored[name] for name in stored.files})
-    except (ValueError, KeyError, TypeError, EOFError, OSError) as err:
+    except (ValueError, KeyError, TypeError, EOFError, OSError, zipfile.BadZipFile) as err:
         raise ConfigError(
             _("The cross-age model {path} is not usable: {reason!r}.").format(path=path, reason=err),
             _("Restore the file from the release, or write it anew with scripts/train_crossage.py."),

@@ -132,6 +132,12 @@ def _evidence(query: ProbeQuery, scored: Scores, i: int, photos: int) -> tuple[E
             text = _("photo dated before the birth")
         elif query.age is not None:
             text = _("reported age against the age from dates")
+        elif scored.looks is not None:
+            text = _("looks {low:.0f} to {high:.0f} years old, would be {age:.0f}").format(
+                low=scored.looks[1],
+                high=scored.looks[2],
+                age=max(float(scored.sighted_low[i] + scored.sighted_high[i]) / 2, 0.0),
+            )
         else:
             text = _("the dates agree")
         parts.append(Evidence("age", age, text))

@@ -79,7 +79,8 @@ class Scores:
     `case` and `best` are rows of the gallery's tables: the case, and its reference that carried the score. `score` is the
     sum of the parts, `log10_lr` the same within the bounds of what was measured; `measured` says on what, `unmeasured`
     that there was no data. `level` is that of the unrelated faces in this search, `grown` the probability
-    that its photos of unknown age show grown people.
+    that its photos of unknown age show grown people. `sighted_low` and `sighted_high` are the ages that each case's
+    child would have had at the sighting, `looks` the middle and the ends of the ages that the probe's look speaks for.
     """
 
     case: Ints
@@ -96,10 +97,13 @@ class Scores:
     reference_age_high: Floats
     gap_low: Floats
     gap_high: Floats
+    sighted_low: Floats
+    sighted_high: Floats
     before_birth: NDArray[np.bool_]
     unmeasured: NDArray[np.bool_]
     level: Level
     grown: float
+    looks: tuple[float, float, float] | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,11 +194,20 @@ def _best_of_cases(
         reference_age_high=known.age_high[best],
         gap_low=known.gap_low[best],
         gap_high=known.gap_high[best],
+        sighted_low=known.sighted_low[case],
+        sighted_high=known.sighted_high[case],
         before_birth=known.before_birth[case],
         unmeasured=highest == 0,
         level=found,
         grown=compared.grown,
+        looks=_looks(query, by),
     )
+
+
+def _looks(query: ProbeQuery, by: Scorer) -> tuple[float, float, float] | None:
+    if query.apparent_age is None or by.apparent_age is None:
+        return None
+    return by.apparent_age.years(query.apparent_age)
 
 
 def bounds(by: Scorer, known: facts.Ages, which: Ints) -> tuple[Floats, Floats]:
