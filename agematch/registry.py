@@ -19,6 +19,7 @@ from agematch.jobs import enrol as enrol_job
 from agematch.jobs import manifests, reports
 from agematch.jobs import search as search_job
 from agematch.jobs import stats as stats_job
+from agematch.jobs.advise import CaseAdvice, advise_cases
 from agematch.jobs.embed import EmbedResult
 from agematch.jobs.enrol import EnrolItem, EnrolResult
 from agematch.jobs.gallery import Gallery, open_gallery
@@ -337,6 +338,14 @@ class Registry:
                 self._parameters.space(self.models).id,
                 listener=listener,
             )
+
+    def advise(self, case_ids: Sequence[str] = ()) -> list[CaseAdvice]:
+        """Return which further photo would help each of these cases most, or each open case; the greatest gain first.
+
+        Raises:
+            NotFound: a case is not open, or has no enrolled photo.
+        """
+        return advise_cases(self._store, self._context, self.gallery(), self._parameters.face, case_ids)
 
     def stats(self) -> stats_job.Stats:
         """Count what the registry holds."""

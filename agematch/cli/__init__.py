@@ -23,6 +23,7 @@ COMMANDS = {
     "faces": "faces",
     "edit": "edit",
     "stats": "stats",
+    "advise": "advise",
     "check": "check",
     "models": "models",
     "doctor": "doctor",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from agematch.i18n import _
 from agematch.records import CaseState, Face
@@ -69,3 +70,51 @@ def findings_table(rows: Sequence[tuple[str, bool, str, str]]) -> Table:
         (name, _("good") if good else _("to mend"), detail, remedy) for name, good, detail, remedy in rows
     ]
     return table(_("This installation"), columns, shown)
+
+
+@dataclass(frozen=True)
+class AdviceRow:
+    """What is advised for a case: the ages in its photos, the ages of the one to look for, the gaps, and the gain as a factor."""
+
+    case_id: str
+    ages: tuple[float, ...]
+    wanted: tuple[float, float] | None
+    gap_now: float | None
+    gap_then: float | None
+    times: float
+    unknown: str
+
+
+def advice_table(rows: Sequence[AdviceRow]) -> Table:
+    """Return which further photo would help each case."""
+    return table(
+        _("Which further photo would help"),
+        (_("Case"), _("Ages in its photos"), _("Look for one"), _("Evidence, times")),
+        [
+            (
+                row.case_id,
+                ", ".join(f"{age:.0f}" for age in row.ages) or _("not known"),
+                _advice(row),
+                f"{row.times:.1f}" if row.wanted else "",
+            )
+            for row in rows
+        ],
+        right=(3,),
+    )
+
+
+def _advice(row: AdviceRow) -> str:
+    if row.unknown:
+        return row.unknown
+    if row.wanted is None or row.gap_then is None:
+        return _("none would help much")
+    wanted = _("at {low:.0f} to {high:.0f} years").format(low=row.wanted[0], high=row.wanted[1])
+    if row.gap_now is None:
+        return wanted + "; " + _("{years:.0f} years before today").format(years=row.gap_then)
+    return (
+        wanted
+        + "; "
+        + _("cuts the gap to today from {now:.0f} to {then:.0f} years").format(
+            now=row.gap_now, then=row.gap_then
+        )
+    )
