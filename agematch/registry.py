@@ -24,8 +24,9 @@ from agematch.jobs.embed import EmbedResult
 from agematch.jobs.enrol import EnrolItem, EnrolResult
 from agematch.jobs.gallery import Gallery, open_gallery
 from agematch.jobs.pool import Analysers
+from agematch.jobs.probes import Refused, SearchItem
 from agematch.jobs.progress import Listener, nobody
-from agematch.jobs.search import Refused, SearchItem, SearchRules
+from agematch.jobs.search import SearchRules
 from agematch.match.parameters import ScoreParameters, load_parameters
 from agematch.match.score import Scorer, scorer
 from agematch.records import CandidateList, Context, ModelRef, SightingState

@@ -53,6 +53,8 @@ class Gallery:
         """Return the reading of how old a face looks, None where the face space or the face has none."""
         if not isinstance(self.space, CrossAgeSpace) or face.apparent_age_years is None:
             return None
+        if face.age_network != self.space.model.age_network:
+            return None  # the reading of another network has another bias
         return float(self.space.apparent_age(templates, np.array([face.apparent_age_years]))[0])
 
 

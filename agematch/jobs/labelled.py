@@ -8,6 +8,7 @@ import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,9 +42,9 @@ YEARS = "age network, years"
 
 @dataclass(frozen=True, eq=False)
 class Networks:
-    """The networks that embed, with the SHA-256 of their weights, and the parameters of scoring.
+    """The networks that embed, with the SHA-256 of their weights; the parameters of scoring are read when they are needed.
 
-    `age_network` is the id and the SHA-256 of the network that reads ages, None where the manifest names none.
+    `age_network` is the name and the SHA-256 of the network that reads ages, None where the manifest names none.
     """
 
     models_dir: Path
@@ -51,7 +52,11 @@ class Networks:
     models: tuple[ModelRef, ...]
     sha256: tuple[str, ...]
     age_network: tuple[str, str] | None
-    parameters: ScoreParameters
+
+    @cached_property
+    def parameters(self) -> ScoreParameters:
+        """Return what ships; the training does without, so that it can write anew what is damaged."""
+        return load_parameters(self.models_dir / "score.json")
 
     def methods(self, names: Sequence[str]) -> tuple[Method, ...]:
         """Return methods by name: agematch's own space and scoring, and plain cosine of the same vectors."""
@@ -86,8 +91,7 @@ def networks(models_dir: Path, embedders: tuple[str, ...] = ()) -> Networks:
         embedders,
         tuple(model_ref(weight) for weight in chosen_weights),
         tuple(weight.sha256 for weight in chosen_weights),
-        (age.id, age.sha256) if age else None,
-        load_parameters(models_dir / "score.json"),
+        (manifest.age_network, age.sha256) if age else None,
     )
 
 
@@ -111,6 +115,11 @@ class Embedder:
 
     def __exit__(self, *_error: object) -> None:
         self._analysers.close()
+
+    @property
+    def age_network(self) -> str:
+        """Return the name of the network that reads ages, "" for none."""
+        return self._using.age_network[0] if self._using.age_network else ""
 
     def sha256(self, dataset: Dataset) -> dict[str, str]:
         """Return the SHA-256 of each photo of a data set."""

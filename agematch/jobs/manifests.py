@@ -12,7 +12,7 @@ from agematch.intake import facts
 from agematch.intake import sightings as sighting_tables
 from agematch.intake.table import RowProblem
 from agematch.jobs.enrol import EnrolItem, EnrolResult, unusable
-from agematch.jobs.search import Refused, SearchItem
+from agematch.jobs.probes import Refused, SearchItem
 from agematch.records import Context, Failure, FailureReason, Photo
 from agematch.store.db import Store
 

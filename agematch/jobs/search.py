@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 
-from agematch.intake import dates
-from agematch.jobs.files import read_photo
 from agematch.jobs.gallery import Gallery
 from agematch.jobs.pool import Analysers, Skip, Task
+from agematch.jobs.probes import Found, Pending, Refused, SearchItem, analysed, begin, from_store, refuse
 from agematch.jobs.progress import Listener, Progress, nobody
 from agematch.jobs.ranking import Probe, Ranking
-from agematch.match.inputs import ProbeQuery
 from agematch.match.score import Scorer
-from agematch.records import (
-    Analysis,
-    Candidate,
-    CandidateList,
-    Context,
-    DateRange,
-    Face,
-    Failure,
-    Photo,
-    Sighting,
-    UploadState,
-    Vector,
-)
-from agematch.store import faces, leads, ledger, photos, sightings
+from agematch.records import Candidate, CandidateList, Context
+from agematch.store import leads, photos, sightings
 from agematch.store.db import Store, Tx
 from agematch.vision.analyse import EveryFace
 
 PROBES_AT_ONCE = 512
-"""So many probes are answered together, by one pass of the index, and are one another's cohort (`match/cohort.py`)."""
-
-
-@dataclass(frozen=True)
-class SearchItem:
-    """One probe photo of a sighting; `where` is how a person finds the row or file."""
-
-    where: str
-    sighting: Sighting
-    photo: Photo
-
-
-@dataclass(frozen=True)
-class Refused:
-    """A row that cannot be used, in its place among the items."""
-
-    where: str
-    failure: Failure
+"""So many probes, or photos that gave none, are answered together, by one pass of the index, and are one another's cohort (`match/cohort.py`)."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +30,7 @@ class SearchRules:
     max_bytes: int
 
 
-@dataclass(frozen=True, eq=False)
-class _Found:
-    """An analysed photo: its probes, or why there are none."""
-
-    item: SearchItem
-    probes: tuple[Probe, ...]
-    failure: Failure | None
-    sighting_uid: str = ""
-
-
-@dataclass(frozen=True)
-class _Pending:
-    item: SearchItem
-    data: bytes = field(repr=False)
-    content_mac: str = ""
-    known_uid: str = ""
-
-
-_Step = _Pending | _Found | Refused
+_Step = Pending | Found | Refused
 
 
 def search(
@@ -101,26 +51,27 @@ def search(
         save: record the sightings, their photos, templates and leads; without it only the audit tells of the search.
         listener: told of each photo that was looked at; the lists come later, many at a time.
     """
-    models = gallery.space.needs
     ranking = Ranking(gallery, scorer, rules.top)
 
     def steps() -> Iterator[Task[_Step] | Skip[_Step]]:
         for item in items:
-            step = item if isinstance(item, Refused) else _begin(store, context, gallery, item, rules, models)
-            yield Task(step, step.data, EveryFace()) if isinstance(step, _Pending) else Skip(step)
+            step = (
+                item if isinstance(item, Refused) else begin(store, context, gallery, item, rules.max_bytes)
+            )
+            yield Task(step, step.data, EveryFace()) if isinstance(step, Pending) else Skip(step)
 
-    batch: list[_Found | Refused] = []
+    batch: list[Found | Refused] = []
     probes = 0
     for looked_at, (step, analysis) in enumerate(analysers.run(steps()), start=1):
-        if isinstance(step, _Pending) and analysis is not None:
-            step = _analysed(store, context, gallery, step, analysis, save)
+        if isinstance(step, Pending) and analysis is not None:
+            step = analysed(store, context, gallery, step, analysis, save)
         if isinstance(step, Refused):
-            batch.append(_refuse(store, context, step, save))
-        elif isinstance(step, _Found):
+            batch.append(refuse(store, context, step, save))
+        elif isinstance(step, Found):
             batch.append(step)
             probes += len(step.probes)
         listener(Progress("search", looked_at))
-        if probes >= PROBES_AT_ONCE:
+        if max(probes, len(batch)) >= PROBES_AT_ONCE:
             yield from _answer(store, context, ranking, batch, rules, save)
             batch, probes = [], 0
     yield from _answer(store, context, ranking, batch, rules, save)
@@ -137,13 +88,13 @@ def search_saved(
 ) -> Iterator[tuple[CandidateList, ...]]:
     """Search again with the photos of saved sightings, from their stored templates, and bring their leads up to date."""
     ranking = Ranking(gallery, scorer, rules.top)
-    batch: list[_Found | Refused] = []
+    batch: list[Found | Refused] = []
     probes = 0
     for looked_at, uid in enumerate(uids, start=1):
         with store.view(context) as tx:
             stored = sightings.get(tx, uid)
             found = [
-                _from_store(tx, gallery, SearchItem("", stored.sighting, photo.photo), photo, uid)
+                from_store(tx, gallery, SearchItem("", stored.sighting, photo.photo), photo, uid)
                 for photo in photos.of(tx, uid)
             ]
         batch += found
@@ -155,132 +106,6 @@ def search_saved(
     yield from _answer(store, context, ranking, batch, rules, True)
 
 
-# ---------------------------------------------------------------- photos become probes
-
-
-def _begin(
-    store: Store,
-    context: Context,
-    gallery: Gallery,
-    item: SearchItem,
-    rules: SearchRules,
-    models: tuple[str, ...],
-) -> _Pending | _Found:
-    """Read a photo; a sighting that is saved already is searched from its stored templates."""
-    data = read_photo(Path(item.photo.path), rules.max_bytes)
-    if isinstance(data, Failure):
-        return _Found(item, (), data)
-    mac = photos.content_mac(store, data)
-    with store.view(context) as tx:
-        saved = sightings.find(tx, item.sighting.sighting_id)
-        known = photos.find(tx, saved.uid, mac) if saved else None
-        if saved and known:
-            complete = all(set(models) <= set(face.models) for face in faces.of_photo(tx, known.uid))
-            if complete and saved.sighting == sightings.merged(saved.sighting, item.sighting):
-                return _from_store(tx, gallery, replace(item, sighting=saved.sighting), known, saved.uid)
-    return _Pending(item, data, mac, known.uid if known else "")
-
-
-def _from_store(
-    tx: Tx, gallery: Gallery, item: SearchItem, known: photos.StoredPhoto, sighting_uid: str
-) -> _Found:
-    stored = faces.of_photo(tx, known.uid)
-    templates = faces.templates(tx, [face.id for face in stored])
-    probes = tuple(
-        _probe(gallery, item, known.exif_taken_on, face.face, templates[face.id], face.id)
-        for face in stored
-        if set(gallery.space.needs) <= set(templates.get(face.id, ()))
-    )
-    return _Found(item, probes, known.failure, sighting_uid)
-
-
-def _analysed(
-    store: Store, context: Context, gallery: Gallery, pending: _Pending, analysis: Analysis, save: bool
-) -> _Found:
-    item = pending.item
-    uid, ids = ("", None) if not save else _save(store, context, pending, analysis)
-    probes = tuple(
-        _probe(
-            gallery,
-            item,
-            analysis.exif_taken_on,
-            found.face,
-            {str(template.model): template.vector for template in found.templates},
-            ids[place] if ids else None,
-        )
-        for place, found in enumerate(analysis.faces)
-    )
-    return _Found(item, probes, analysis.failure, uid)
-
-
-def _probe(
-    gallery: Gallery,
-    item: SearchItem,
-    exif_taken_on: str,
-    face: Face,
-    templates: Mapping[str, Vector],
-    face_id: int | None,
-) -> Probe:
-    """Return the probe of a face; photos of a sighting that nobody named are each a sighting of their own."""
-    sighting = item.sighting
-    query = ProbeQuery(
-        sex=sighting.sex,
-        age=dates.sighting_age(sighting),
-        taken=_taken(item, exif_taken_on),
-        quality=face.quality,
-        apparent_age=gallery.apparent_age(face, templates),
-    )
-    vector = gallery.space.probe_vectors(templates)[0]
-    return Probe(face, vector, query, sighting.sighting_id or item.photo.path, face_id)
-
-
-def _taken(item: SearchItem, exif_taken_on: str) -> DateRange | None:
-    return dates.sighting_date(item.sighting, item.photo, exif_taken_on)
-
-
-# ---------------------------------------------------------------- what is written
-
-
-def _save(store: Store, context: Context, pending: _Pending, analysis: Analysis) -> tuple[str, list[int]]:
-    """Write a sighting with its photo and faces; return its uid and the ids of the faces in their order."""
-    item = pending.item
-    with store.act(context, "search.save") as tx:
-        put = sightings.put(tx, item.sighting)
-        tx.note(target=put.uid)
-        photo_uid, face_ids = pending.known_uid, []
-        if photo_uid:
-            photos.update(tx, photo_uid, item.photo)
-            photos.replace_analysis(tx, photo_uid, analysis)
-        elif analysis.width:
-            mac = pending.content_mac
-            photo_uid = photos.put(tx, "sighting", put.uid, item.photo, pending.data, analysis, mac=mac).uid
-        if photo_uid:
-            face_ids = [face.id for face in faces.of_photo(tx, photo_uid)]
-        state = analysis.failure.state if analysis.failure else UploadState.SEARCHED
-        ledger.record(
-            tx,
-            ledger.key(store, "probe", put.uid, pending.content_mac),
-            "probe",
-            state,
-            owner_uid=put.uid,
-            photo_uid=photo_uid,
-            failure=analysis.failure,
-            where=item.where,
-        )
-    return put.uid, face_ids
-
-
-def _refuse(store: Store, context: Context, refused: Refused, save: bool) -> Refused:
-    if save:
-        with store.act(context, "search.refuse") as tx:
-            key = ledger.key(store, "probe", "", refused.where)
-            if not ledger.record(
-                tx, key, "probe", refused.failure.state, failure=refused.failure, where=refused.where
-            ):
-                tx.nothing_done()
-    return refused
-
-
 # ---------------------------------------------------------------- probes become candidate lists
 
 
@@ -288,12 +113,12 @@ def _answer(
     store: Store,
     context: Context,
     ranking: Ranking,
-    batch: list[_Found | Refused],
+    batch: list[Found | Refused],
     rules: SearchRules,
     save: bool,
 ) -> Iterator[tuple[CandidateList, ...]]:
     gallery = ranking.gallery
-    probes = [probe for one in batch if isinstance(one, _Found) for probe in one.probes]
+    probes = [probe for one in batch if isinstance(one, Found) for probe in one.probes]
     ranked = iter(ranking.rank(probes))
     with store.act(
         context, "search", detail=f"{len(probes)} probes, {gallery.table.searchable_cases} cases"
@@ -318,7 +143,7 @@ def _answer(
     yield from answers
 
 
-def _list(gallery: Gallery, one: _Found, probe: Probe, ranked: tuple[Candidate, ...]) -> CandidateList:
+def _list(gallery: Gallery, one: Found, probe: Probe, ranked: tuple[Candidate, ...]) -> CandidateList:
     return CandidateList(
         sighting_id=one.item.sighting.sighting_id,
         photo=one.item.photo.path,
@@ -331,7 +156,7 @@ def _list(gallery: Gallery, one: _Found, probe: Probe, ranked: tuple[Candidate, 
     )
 
 
-def _nothing(gallery: Gallery, one: _Found) -> CandidateList:
+def _nothing(gallery: Gallery, one: Found) -> CandidateList:
     item = one.item
     return CandidateList(
         item.sighting.sighting_id,

@@ -44,7 +44,8 @@ class CrossAgeModel:
     """The fitted arrays, float32 as they are stored: all are means and covariances over many people.
 
     `fused` is the cosine space whose rows (n, d) go in; `mean` (d,), `transform` (k, d), `between` (k,) as the module says;
-    `usual_probe` (k + 2,) is the mean probe row of the people it was trained on; `age` reads an apparent age.
+    `usual_probe` (k + 2,) is the mean probe row of the people it was trained on; `age` reads an apparent age, with the help
+    of the network named `age_network`.
     """
 
     fused: CosineSpace
@@ -53,11 +54,17 @@ class CrossAgeModel:
     between: Rows
     usual_probe: Rows
     age: ApparentAge
+    age_network: str
 
     @cached_property
     def digest(self) -> str:
         """Return the name of the model's content."""
-        parts = [SCHEMA, self.fused.id, *(getattr(self, name).tobytes().hex() for name in ARRAYS)]
+        parts = [
+            SCHEMA,
+            self.fused.id,
+            self.age_network,
+            *(getattr(self, name).tobytes().hex() for name in ARRAYS),
+        ]
         parts += [array.tobytes().hex() for array in self.age.arrays().values()]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:12]
 
@@ -132,6 +139,7 @@ def write_model(path: Path, model: CrossAgeModel) -> None:
         "schema": np.array(SCHEMA),
         "models": np.array([[str(getattr(m, field)) for field in MODEL_FIELDS] for m in model.fused.models]),
         "weights": np.array(model.fused.weights, dtype=np.float64),
+        "age_network_name": np.array(model.age_network),
     }
     buffer = io.BytesIO()
     np.savez(buffer, allow_pickle=False, **table, **arrays)
@@ -163,7 +171,8 @@ def _parse(table: Mapping[str, NDArray[np.generic]]) -> CrossAgeModel:
     weights = tuple(float(weight) for weight in table["weights"].astype(np.float64))
     arrays = {name: np.ascontiguousarray(table[name], dtype=np.float32) for name in ARRAYS}
     age = ApparentAge.from_arrays({name: table[f"age_{name}"] for name in ApparentAge.ARRAYS})
-    model = CrossAgeModel(CosineSpace(models, weights), **arrays, age=age)
+    network = str(table["age_network_name"])
+    model = CrossAgeModel(CosineSpace(models, weights), **arrays, age=age, age_network=network)
     dim, kept = model.fused.dim, len(model.between)
     shapes = [getattr(model, name).shape for name in ARRAYS]
     if shapes != [(dim,), (kept, dim), (kept,), (kept + 2,)] or not (model.between > 0).all():

@@ -33,6 +33,9 @@ GAPS_YEARS = (3.0, 45.0)
 AGE_STEP_YEARS = 0.5
 GAP_STEP_YEARS = 1.0
 UNKNOWN = -999.0
+CODE_OFFSET = 100
+CODE_DIGITS = 1000 ** np.arange(4, dtype=np.int64)[::-1]
+"""Ages and gaps count at most 60 steps to either side, so each has three digits of its own; 0 is unknown."""
 SPREAD = np.array([0.1, 0.3, 0.5, 0.7, 0.9])
 """Where within a range the conditions are averaged."""
 NARROW_AGE_YEARS = 2.5
@@ -74,8 +77,11 @@ def conditions(
     )
     gap_low, gap_high = _narrowed(np.clip(gap_low, -60, 60), np.clip(gap_high, -60, 60), NARROW_GAP_YEARS)
     steps = np.array([AGE_STEP_YEARS, AGE_STEP_YEARS, GAP_STEP_YEARS, GAP_STEP_YEARS])
-    keys = np.round(np.stack([age_low, age_high, gap_low, gap_high], axis=1) / steps) * steps
-    distinct, row = np.unique(np.nan_to_num(keys, nan=UNKNOWN), axis=0, return_inverse=True)
+    counted = np.round(np.stack([age_low, age_high, gap_low, gap_high], axis=1) / steps)
+    # One number says the four: a sort of numbers is ten times as fast as one of rows.
+    code = np.nan_to_num(counted + CODE_OFFSET, nan=0.0).astype(np.int64) @ CODE_DIGITS
+    _codes, first, row = np.unique(code, return_index=True, return_inverse=True)
+    distinct = np.nan_to_num(counted[first] * steps, nan=UNKNOWN)
     exact = (distinct[:, 0] == distinct[:, 1]) & (distinct[:, 2] == distinct[:, 3])
     exact &= (distinct != UNKNOWN).all(axis=1)
     curve = np.empty((len(distinct), len(Z)))

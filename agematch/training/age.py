@@ -23,6 +23,7 @@ def fit_age(rows: Floats, network_years: Floats, person: Ints, age: Floats) -> A
 
     First a ridge regression on the rows, then a line through its readings of people left out and those of the network
     (stacking, Wolpert 1992). Which readings a true age has is learnt from people left out, too.
+    Where the network has read no photo, the rows alone decide.
     """
     target = growth(age)
     weights, intercept = _ridge(rows, target)
@@ -31,9 +32,13 @@ def fit_age(rows: Floats, network_years: Floats, person: Ints, age: Floats) -> A
         here = person == one
         own, base = _ridge(rows[~here], target[~here]) if not here.all() else (weights, intercept)
         left_out[here] = rows[here] @ own + base
-    both = np.stack([left_out, growth(network_years), np.ones(len(rows))], axis=1)
-    share, network, start = np.linalg.lstsq(both, target, rcond=None)[0]
-    readings = both @ (share, network, start)
+    read = np.isfinite(network_years)
+    if read.any():
+        both = np.stack([left_out, growth(network_years), np.ones(len(rows))], axis=1)[read]
+        share, network, start = np.linalg.lstsq(both, target[read], rcond=None)[0]
+        readings, target = both @ (share, network, start), target[read]
+    else:
+        share, network, start, readings = 1.0, 0.0, 0.0, left_out
     basis = _hats(target)
     mean = _line(basis, readings)
     deviation = _line(basis, np.abs(readings - basis @ mean)) * np.sqrt(np.pi / 2)

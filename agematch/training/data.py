@@ -20,7 +20,7 @@ class TrainingFaces:
 
     `person` says who is in each; `age` is in years, nan for the photos of pairs, which are of grown people. Two faces are
     known to be of strangers where `stranger` differs; within one such group only equal `person` is known.
-    `network_years` are the age network's.
+    `network_years` are those of the network named `age_network`, nan where it has read none.
     """
 
     templates: Templates
@@ -28,6 +28,7 @@ class TrainingFaces:
     stranger: Ints
     age: Floats
     network_years: Floats
+    age_network: str = ""
 
     def __len__(self) -> int:
         return len(self.person)

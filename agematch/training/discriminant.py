@@ -7,6 +7,8 @@ dimensions is mostly noise, and a discriminant that believes it ranks worse than
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -60,19 +62,14 @@ def fit_crossage(faces: TrainingFaces, fused: CosineSpace) -> CrossAgeModel:
         np.maximum(variances * BETWEEN_SCALE, 1e-6).astype(np.float32),
         np.zeros(len(variances) + 2, dtype=np.float32),
         fit_age(own, faces.network_years[dated], person, age),
+        faces.age_network,
     )
     later = np.flatnonzero(dated)[age >= LEAST_GAP_YEARS]
     probes = CrossAgeSpace(model).probe_vectors(
         {name: table[later] for name, table in faces.templates.items()}
     )
-    return CrossAgeModel(
-        fused,
-        model.mean,
-        model.transform,
-        model.between,
-        probes.mean(axis=0, dtype=np.float64).astype(np.float32),
-        model.age,
-    )
+    usual = probes.mean(axis=0, dtype=np.float64).astype(np.float32)
+    return replace(model, usual_probe=usual)
 
 
 def _growing(rows: Floats, person: Ints, age: Floats) -> Floats:

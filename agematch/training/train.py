@@ -27,22 +27,20 @@ class Trained:
     table: Mapping[str, Any]
 
 
-def train(
-    faces: TrainingFaces,
-    fused: CosineSpace,
-    weights: Mapping[str, float],
-    default_weight: float,
-    seed: int,
-) -> Trained:
-    """Return what these faces teach.
+UNKNOWN_NETWORK_WEIGHT = 1.0
+"""What a network that nobody trained for weighs in plain cosine, beside one that weighs 1."""
 
-    Args:
-        weights, default_weight: of networks in plain cosine, for sets of networks that nobody trained for.
-    """
+
+def train(faces: TrainingFaces, fused: CosineSpace, seed: int) -> Trained:
+    """Return what these faces teach in a space that starts from `fused`."""
     space = CrossAgeSpace(fit_crossage(faces, fused))
     compared = Faces(similarities(faces, fused, seed, True), faces.person, faces.stranger, faces.age)
     fitted = calibrate(compared, seed)
     dated = compared.where(faces.dated)
-    table = as_table(space, weights, default_weight, fitted.face, fitted.unrelated, measured(dated), FACTS)
+    lightest = min(fused.weights)
+    weights = {name: weight / lightest for name, weight in zip(fused.needs, fused.weights, strict=True)}
+    table = as_table(
+        space, weights, UNKNOWN_NETWORK_WEIGHT, fitted.face, fitted.unrelated, measured(dated), FACTS
+    )
     parameters = parse_parameters(json.loads(json.dumps(table)), "fit")
     return Trained(space, scorer(replace(parameters, crossage=space.model), space), table)

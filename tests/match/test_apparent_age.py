@@ -85,6 +85,24 @@ def test_who_would_be_as_old_as_the_probe_looks_gains_and_nobody_is_excluded(app
         assert sum(part.log10_lr for part in one.evidence) == pytest.approx(one.log10_lr)
 
 
+def test_a_wrong_birth_year_costs_rank_and_hides_nobody(apparent, by):
+    by = dataclasses.replace(by, apparent_age=apparent)
+    similarity = 0.63 + 0.03 * np.random.default_rng(1).standard_normal(40)
+    similarity[0] = 0.72
+    query = ProbeQuery(taken=years(2011, 2011), apparent_age=float(growth(np.array([11.5]))[0]))
+    places = []
+    for year in (2000, 1980, 2014):  # right, thirty years old in the photo, and not yet born
+        born = [year, *np.random.default_rng(2).integers(1980, 2010, 39)]
+        table = gallery_table(
+            [CaseFacts(str(i), str(i), born=years(int(y), int(y))) for i, y in enumerate(born)],
+            [ReferenceFacts(i, str(i), age=AgeRange(2, 3)) for i in range(40)],
+        )
+        ranked = rank(query, table, every_reference(table, similarity), by)
+        assert len(ranked) == 40
+        places.append(next(one.rank for one in ranked if one.case_id == "0"))
+    assert places[0] <= min(places[1:]) and max(places) > places[0]
+
+
 def test_numbers_that_do_not_belong_together_are_refused(apparent):
     table = apparent.arrays()
     assert ApparentAge.from_arrays(table).reading(np.ones((1, 2)), np.ones(1)) == pytest.approx(

@@ -29,6 +29,7 @@ def model():
         np.array([3.0, 1.5, 1.0, 0.5, 0.1], np.float32),
         rng.standard_normal(KEPT + 2).astype(np.float32),
         age,
+        "ages@1",
     )
 
 
@@ -85,6 +86,13 @@ def test_a_file_gives_the_same_model_and_the_same_bytes(model, tmp_path):
 def test_another_model_has_another_stamp(model):
     other = dataclasses.replace(model, between=model.between * np.float32(1.001))
     assert CrossAgeSpace(other).id != CrossAgeSpace(model).id
+
+
+def test_the_age_network_is_part_of_the_model(model, tmp_path):
+    other = dataclasses.replace(model, age_network="ages@2")
+    assert other.digest != model.digest
+    write_model(tmp_path / "crossage.npz", other)
+    assert read_model(tmp_path / "crossage.npz").age_network == "ages@2"
 
 
 def test_damage_is_named(model, tmp_path):
