@@ -42,3 +42,68 @@ def test_a_file_that_is_not_toml_is_named(tmp_path):
 
 def test_nothing_given_is_the_default():
     assert config.load(None, {}) == config.Settings()
+
+
+def refused(tmp_path, text: str) -> str:
+    (tmp_path / config.FILE_NAME).write_text(text, encoding="utf-8")
+    with pytest.raises(ConfigError) as caught:
+        config.load(tmp_path, {})
+    return str(caught.value)
+
+
+def test_where_a_night_is_sent_and_written(tmp_path):
+    (tmp_path / config.FILE_NAME).write_text(
+        'mail_to = ["li@example.org"]\nmail_from = "night@example.org"\nsmtp_host = "mail.example.org"\n'
+        'webhook_url = "http://127.0.0.1:8080/agematch"\nreport_url = "http://nas/reports"\n',
+        encoding="utf-8",
+    )
+    settings = config.load(tmp_path, {"AGEMATCH_MAIL_TO": "li@example.org, wang@example.org"})
+    assert settings.mail_to == ("li@example.org", "wang@example.org")
+    assert (settings.smtp_port, settings.smtp_security) == (587, "starttls")
+    assert config.reports_path(settings, tmp_path / "registry") == tmp_path / "registry-reports"
+    elsewhere = config.Settings(reports_folder=str(tmp_path / "morning"))
+    assert config.reports_path(elsewhere, tmp_path / "registry") == tmp_path / "morning"
+
+
+@pytest.mark.parametrize(
+    ("line", "part"),
+    [
+        ('mail_to = ["nobody"]', "mail_to must be a list of e-mail addresses, not ['nobody']"),
+        ('mail_to = ["a@b, c@d"]', "mail_to must be a list of e-mail addresses"),
+        ('mail_from = "night@x\\nBcc: all@x"', "mail_from must be an e-mail address"),
+        ("smtp_port = 0", "smtp_port must be a whole number from 1 to 65535, not 0"),
+        ('smtp_security = "ssl"', "smtp_security must be one of starttls, tls, none, not 'ssl'"),
+        ('webhook_url = "http://example.org/x"', "webhook_url must be an address that begins with https://"),
+        ('webhook_url = "https://li:secret@example.org"', "webhook_url must be an address that begins"),
+        ('webhook_url = "https://"', "webhook_url must be an address that begins"),
+        ('webhook_url = "https://example.org:x/"', "webhook_url must be an address that begins"),
+        (
+            'report_url = "reports"',
+            "report_url must be an address that begins with https://, http:// or file://",
+        ),
+        ('log_file = "night.log"', "log_file must be the whole path of a file or folder, not 'night.log'"),
+        ("log_megabytes = 0", "log_megabytes must be a whole number from 1 to 10000, not 0"),
+        ('mail_to = ["li@example.org"]', "mail_to needs smtp_host and mail_from"),
+        ('smtp_user = "night"', "smtp_user needs smtp_password_file"),
+        (
+            'smtp_security = "none"\nsmtp_host = "mail.example.org"',
+            "smtp_security may be none only where smtp_host is this machine",
+        ),
+    ],
+)
+def test_what_cannot_be_sent_safely_is_refused(tmp_path, line, part):
+    assert part in refused(tmp_path, line)
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True),
+        ("127.8.0.1", True),
+        ("::1", True),
+        ("10.0.0.1", False),
+        ("localhost.example.org", False),
+    ],
+)
+def test_what_counts_as_this_machine(host, here):
+    assert config.on_this_machine(host) is here
