@@ -178,7 +178,7 @@ def templates(tx: Tx, ids: Iterable[int]) -> dict[int, dict[str, Vector]]:
 
 def gallery_ids(tx: Tx, models: Sequence[str]) -> NDArray[np.int64]:
     """Return the ids, ascending, of the reference faces of open cases that have templates of all these networks."""
-    roots = _roots(tx)
+    ends = roots(tx)
     cases = schema.cases
     query = (
         select(schema.faces.c.id, cases.c.uid, cases.c.state)
@@ -187,12 +187,12 @@ def gallery_ids(tx: Tx, models: Sequence[str]) -> NDArray[np.int64]:
         .order_by(schema.faces.c.id)
     )
     rows = tx.connection.execute(query)
-    return np.array([row.id for row in rows if row.state == CaseState.OPEN or roots[row.uid]], dtype=np.int64)
+    return np.array([row.id for row in rows if row.state == CaseState.OPEN or ends[row.uid]], dtype=np.int64)
 
 
 def gallery_rows(tx: Tx, ids: Iterable[int]) -> dict[int, GalleryRow]:
     """Return, by face id, which case each reference face speaks for."""
-    roots = _roots(tx)
+    ends = roots(tx)
     found: dict[int, GalleryRow] = {}
     photos, cases = schema.photos, schema.cases
     query = (
@@ -208,7 +208,7 @@ def gallery_rows(tx: Tx, ids: Iterable[int]) -> dict[int, GalleryRow]:
     )
     for chunk in chunks([int(face_id) for face_id in ids]):
         for row in tx.connection.execute(query.where(schema.faces.c.id.in_(chunk))):
-            case_uid = roots.get(row.owner_uid) or row.owner_uid
+            case_uid = ends.get(row.owner_uid) or row.owner_uid
             facts = f"{case_uid} {row.case_version} {row.photo_version}"
             found[row.id] = GalleryRow(row.id, case_uid, row.photo_uid, facts)
     return found
@@ -252,7 +252,7 @@ def _has_templates(models: Sequence[str]) -> ColumnElement[bool]:
     return schema.faces.c.id.in_(has_all)
 
 
-def _roots(tx: Tx) -> dict[str, str]:
+def roots(tx: Tx) -> dict[str, str]:
     """Return, for each merged case, the open case at the end of its merges; an empty uid where that is closed."""
     cases = schema.cases
     rows = tx.connection.execute(

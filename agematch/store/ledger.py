@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 
 from agematch.records import Failure, UploadState
 from agematch.store import codec, crypto, schema
-from agematch.store.db import Store, Tx
+from agematch.store.db import Store, Tx, chunks
 
 TABLE = schema.uploads
 CLEAR = ("key", "kind", "state", "owner_uid", "photo_uid", "changed_at")
@@ -71,6 +71,38 @@ def record(
     else:
         tx.connection.execute(TABLE.update().where(TABLE.c.key == key).values(**values))
     return True
+
+
+def waiting(tx: Tx) -> dict[str, list[str]]:
+    """Return the photos that wait for their search, by the uid of their sighting; both in the order in which they came."""
+    query = select(TABLE.c.owner_uid, TABLE.c.photo_uid).where(TABLE.c.state == UploadState.WAITING)
+    found: dict[str, list[str]] = {}
+    for row in tx.connection.execute(query.order_by(TABLE.c.changed_at, TABLE.c.key)):
+        found.setdefault(row.owner_uid, []).append(row.photo_uid)
+    return found
+
+
+def settle(tx: Tx, owner_uids: Collection[str], state: UploadState, photo_uid: str = "") -> int:
+    """Write how uploads of these sightings ended that waited until now, of all photos or of one; returns how many."""
+    where = [TABLE.c.state == UploadState.WAITING]
+    where += [TABLE.c.photo_uid == photo_uid] if photo_uid else []
+    settled = 0
+    for chunk in chunks(sorted(owner_uids)):
+        query = select(TABLE).where(TABLE.c.owner_uid.in_(chunk), *where)
+        for row in tx.connection.execute(query).mappings().all():
+            upload = _upload(row, _key(tx, row["owner_uid"]))
+            record(
+                tx,
+                upload.key,
+                upload.kind,
+                state,
+                owner_uid=upload.owner_uid,
+                photo_uid=upload.photo_uid,
+                failure=upload.failure,
+                where=upload.where,
+            )
+            settled += 1
+    return settled
 
 
 def counts(tx: Tx) -> dict[UploadState, int]:

@@ -224,6 +224,20 @@ model_runs = Table(
     _late_blob(),
 )
 
+search_marks = Table(
+    "search_marks",
+    metadata,
+    Column("owner_uid", Text, primary_key=True),
+    _text("kind"),
+    _text("stamp"),
+    Column("version", Integer, nullable=False),
+    Column("photo_versions", Integer, nullable=False),
+    Column("faces", Integer, nullable=False),
+    Column("newest_face", Integer, nullable=False),
+    _text("at"),
+    Column("blob", LargeBinary, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -21,6 +21,7 @@ from agematch.store import (
     faces,
     leads,
     ledger,
+    marks,
     model_runs,
     photos,
     relations,
@@ -67,6 +68,9 @@ def verify(tx: Tx, *, deep: bool = True) -> list[Fault]:
         lambda tx: _each(tx, schema.leads.c.uid, "lead", lambda uid: leads.get(tx, uid)),
         _between_records,
         _runs,
+        lambda tx: _in_chunks(
+            tx, schema.search_marks.c.owner_uid, "search mark", lambda uids: marks.verify(tx, uids)
+        ),
         lambda tx: (Fault("audit", text) for text in audit.faults(tx.connection, tx.store.audit_key)),
     )
     faults: list[Fault] = []

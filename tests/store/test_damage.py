@@ -19,6 +19,7 @@ from agematch.store import (
     keys,
     leads,
     ledger,
+    marks,
     model_runs,
     photos,
     relations,
@@ -55,6 +56,7 @@ def full(store, context):
         run = runs.start(tx, "nightly")
         runs.put_step(tx, run.uid, sighting_uid, "search", RunState.DONE)
         model_runs.start(tx, "space", ["a@1", "b@2"])
+        marks.write(tx, "sighting", marks.new_sightings(tx, "space"))
     return store
 
 
