@@ -337,6 +337,7 @@ class CandidateList:
     """The answer to one probe face, or to a photo that gave none (`face` is None and `failure` says why).
 
     `new_leads` counts the candidates that this search queued for review and that were not queued before.
+    `chance_at_bands` says how many unrelated cases are expected to reach 0, 1, 2 and 3 in log10 LR.
     """
 
     sighting_id: str
@@ -348,6 +349,7 @@ class CandidateList:
     sighting_uid: str = ""
     face_id: int | None = None
     new_leads: int = 0
+    chance_at_bands: tuple[float, ...] = ()
 
 
 class Outcome(StrEnum):

@@ -75,6 +75,8 @@ def test_few_hits_give_the_same_list_as_nearly_all(gallery, monkeypatch):
     monkeypatch.setattr(ranking, "FIRST_HITS", 16)
     few = Ranking(opened, by, 5).rank(asked)
     for short, long in zip(few, nearly_all, strict=True):
+        assert short.chance_at_bands == pytest.approx(long.chance_at_bands, rel=1e-3)
+        short, long = short.candidates, long.candidates
         assert len(long) == len(short) == 5
         assert [c.case_id for c in short] == [c.case_id for c in long]
         assert [c.score for c in short] == pytest.approx([c.score for c in long], rel=1e-9)
@@ -85,6 +87,9 @@ def test_few_hits_give_the_same_list_as_nearly_all(gallery, monkeypatch):
 def test_lists_are_ordered_and_chance_grows_down_the_list(gallery):
     opened, by, vectors = gallery
     for found in Ranking(opened, by, 50).rank(list(probes(vectors))):
+        bands = found.chance_at_bands
+        assert len(bands) == 4 and list(bands) == sorted(bands, reverse=True)
+        found = found.candidates
         scores = [c.score for c in found]
         assert scores == sorted(scores, reverse=True) and len({c.case_uid for c in found}) == 50
         chances = [c.expected_by_chance for c in found]
@@ -103,7 +108,7 @@ def test_a_sampled_view_of_chance_is_near_the_whole_one(gallery, monkeypatch):
     monkeypatch.setattr(ranking, "FIRST_HITS", 64)
     sampled = Ranking(opened, by, 20).rank(asked)
     ratio = [
-        np.log10(few[place].expected_by_chance / every[place].expected_by_chance)
+        np.log10(few.candidates[place].expected_by_chance / every.candidates[place].expected_by_chance)
         for few, every in zip(sampled, whole, strict=True)
         for place in (9, 19)
     ]

@@ -42,12 +42,9 @@ class Gallery:
     cohort: Cohort
     sighted: NDArray[np.int64]
 
-    def knows(self, face_id: int | None) -> bool:
-        """Return whether a probe face is in the cohort already."""
-        if face_id is None:
-            return False
-        place = int(np.searchsorted(self.sighted, face_id))
-        return place < len(self.sighted) and int(self.sighted[place]) == face_id
+    def is_behind(self, face_id: int) -> bool:
+        """Return whether a probe face was saved after the cohort was chosen, so that it is not in it yet."""
+        return not len(self.sighted) or face_id > int(self.sighted[-1])
 
     def apparent_age(self, face: Face, templates: Mapping[str, Vector]) -> float | None:
         """Return the reading of how old a face looks, None where the face space or the face has none."""

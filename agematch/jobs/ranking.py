@@ -36,8 +36,20 @@ class Probe:
     face_id: int | None = None
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """The answer to one probe: its candidates, and how many unrelated cases are expected to reach each band of evidence."""
+
+    candidates: tuple[Candidate, ...] = ()
+    chance_at_bands: tuple[float, ...] = ()
+
+
 class Ranking:
-    """The searches of one run against one gallery. Every probe joins the cohort of those that come with it and after it."""
+    """The searches of one run against one gallery.
+
+    Probes that are not saved join the cohort of those that come with them and after them; of saved ones the gallery has
+    chosen which are the cohort, so that the order in which they are searched changes nothing.
+    """
 
     def __init__(self, gallery: Gallery, scorer: Scorer, top: int) -> None:
         self.gallery = gallery
@@ -45,13 +57,13 @@ class Ranking:
         self._top = top
         self._cohort = gallery.cohort
 
-    def rank(self, probes: list[Probe]) -> list[tuple[Candidate, ...]]:
-        """Return each probe's candidates.
+    def rank(self, probes: list[Probe]) -> list[Ranked]:
+        """Return each probe's answer.
 
         A list is exact: more hits are asked for until no reference outside of them could reach the last place.
         """
         if not probes or not len(self.gallery.table.references):
-            return [() for _probe in probes]
+            return [Ranked() for _probe in probes]
         queries = self._queries(probes)
         total = len(self.gallery.table.references)
         first = min(total, max(FIRST_HITS, 4 * self._top))
@@ -66,7 +78,11 @@ class Ranking:
         """Return the rows of probes (n, dim) less what the registry's sightings have in common."""
         rows = np.stack([probe.vector for probe in probes])
         groups = groups_of(probe.sighting for probe in probes)
-        new = [i for i, probe in enumerate(probes) if not self.gallery.knows(probe.face_id)]
+        new = [
+            i
+            for i, probe in enumerate(probes)
+            if probe.face_id is None or self.gallery.is_behind(probe.face_id)
+        ]
         self._cohort += cohort(rows[new], groups[new])
         return self.gallery.space.against_cohort(rows, self._cohort, groups)
 
@@ -84,7 +100,7 @@ class Ranking:
         ids: Ints,
         similarity: NDArray[np.float32],
         sampled: tuple[Ints, NDArray[np.float64]],
-    ) -> tuple[Candidate, ...]:
+    ) -> Ranked:
         table = self.gallery.table
         total = len(table.references)
         wanted = min(self._top, table.searchable_cases)
@@ -96,6 +112,7 @@ class Ranking:
             scored = score(query, table, taken, self._scorer)
             lowest = float(similarity[-1])
             if len(ids) >= total or enough(query, table, taken, scored, lowest, self._scorer, wanted):
-                return candidates(query, table, scored, self._scorer, self._top)
+                listed = candidates(query, table, scored, self._scorer, self._top)
+                return Ranked(listed, tuple(float(count) for count in scored.chance_at_bands))
             more: IndexHits = self.gallery.index.search(vector[None, :], min(total, 4 * len(ids)))
             ids, similarity = more.ids[0], more.scores[0]

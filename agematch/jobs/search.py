@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from agematch.jobs.gallery import Gallery
 from agematch.jobs.pool import Analysers, Skip, Task
 from agematch.jobs.probes import Found, Pending, Refused, SearchItem, analysed, begin, from_store, refuse
 from agematch.jobs.progress import Listener, Progress, nobody
-from agematch.jobs.ranking import Probe, Ranking
+from agematch.jobs.ranking import Probe, Ranked, Ranking
 from agematch.match.score import Scorer
 from agematch.records import Candidate, CandidateList, Context
 from agematch.store import leads, photos, sightings
@@ -92,11 +92,7 @@ def search_saved(
     probes = 0
     for looked_at, uid in enumerate(uids, start=1):
         with store.view(context) as tx:
-            stored = sightings.get(tx, uid)
-            found = [
-                from_store(tx, gallery, SearchItem("", stored.sighting, photo.photo), photo, uid)
-                for photo in photos.of(tx, uid)
-            ]
+            found = of_sighting(tx, gallery, uid)
         batch += found
         probes += sum(len(one.probes) for one in found)
         listener(Progress("search", looked_at))
@@ -104,6 +100,15 @@ def search_saved(
             yield from _answer(store, context, ranking, batch, rules, True)
             batch, probes = [], 0
     yield from _answer(store, context, ranking, batch, rules, True)
+
+
+def of_sighting(tx: Tx, gallery: Gallery, uid: str) -> list[Found]:
+    """Return the photos of a saved sighting with their probes."""
+    stored = sightings.get(tx, uid)
+    return [
+        from_store(tx, gallery, SearchItem("", stored.sighting, photo.photo), photo, uid)
+        for photo in photos.of(tx, uid)
+    ]
 
 
 # ---------------------------------------------------------------- probes become candidate lists
@@ -117,40 +122,57 @@ def _answer(
     rules: SearchRules,
     save: bool,
 ) -> Iterator[tuple[CandidateList, ...]]:
-    gallery = ranking.gallery
     probes = [probe for one in batch if isinstance(one, Found) for probe in one.probes]
-    ranked = iter(ranking.rank(probes))
+    ranked = ranking.rank(probes)
     with store.act(
-        context, "search", detail=f"{len(probes)} probes, {gallery.table.searchable_cases} cases"
+        context, "search", detail=f"{len(probes)} probes, {ranking.gallery.table.searchable_cases} cases"
     ) as tx:
-        answers: list[tuple[CandidateList, ...]] = []
-        for one in batch:
-            if isinstance(one, Refused):
-                answers.append(
-                    (CandidateList("", one.where, None, one.failure, gallery.table.searchable_cases),)
-                )
-                continue
-            lists = tuple(_list(gallery, one, probe, next(ranked)) for probe in one.probes) or (
-                _nothing(gallery, one),
-            )
-            if save:
-                lists = tuple(
-                    replace(found, new_leads=_write_leads(tx, gallery, found, rules)) for found in lists
-                )
-            answers.append(lists)
+        answers = write_answers(tx, ranking.gallery, batch, ranked, rules, save=save)
         if not batch:
             tx.nothing_done()
     yield from answers
 
 
-def _list(gallery: Gallery, one: Found, probe: Probe, ranked: tuple[Candidate, ...]) -> CandidateList:
+def write_answers(
+    tx: Tx,
+    gallery: Gallery,
+    batch: Sequence[Found | Refused],
+    ranked: Iterable[Ranked],
+    rules: SearchRules,
+    *,
+    save: bool,
+) -> list[tuple[CandidateList, ...]]:
+    """Return the candidate lists of each item of a batch, whose probes were ranked in their order.
+
+    Args:
+        save: bring the leads of every list up to date.
+    """
+    next_ranked = iter(ranked)
+    answers: list[tuple[CandidateList, ...]] = []
+    for one in batch:
+        if isinstance(one, Refused):
+            answers.append((CandidateList("", one.where, None, one.failure, gallery.table.searchable_cases),))
+            continue
+        lists = tuple(_list(gallery, one, probe, next(next_ranked)) for probe in one.probes) or (
+            _nothing(gallery, one),
+        )
+        if save:
+            lists = tuple(
+                replace(found, new_leads=_write_leads(tx, gallery, found, rules)) for found in lists
+            )
+        answers.append(lists)
+    return answers
+
+
+def _list(gallery: Gallery, one: Found, probe: Probe, ranked: Ranked) -> CandidateList:
     return CandidateList(
         sighting_id=one.item.sighting.sighting_id,
         photo=one.item.photo.path,
         face=probe.face,
         failure=None,
         gallery_cases=gallery.table.searchable_cases,
-        candidates=ranked,
+        candidates=ranked.candidates,
+        chance_at_bands=ranked.chance_at_bands,
         sighting_uid=one.sighting_uid,
         face_id=probe.face_id,
     )

@@ -37,6 +37,23 @@ def band(log10_lr: float, expected_by_chance: float, capped: bool) -> str:
     return f"{word}, {NO_MORE_THAN_CHANCE}" if expected_by_chance > LEAD_CHANCE else word
 
 
+def leads_by_chance(chance_at_bands: Sequence[float], limit: float, capped: bool) -> dict[str, float]:
+    """Return how many unrelated cases are expected among the leads of one search, by the word of their band.
+
+    Args:
+        chance_at_bands: how many unrelated cases are expected at 0, 1, 2 and 3 in log10 LR or above.
+        limit: the chance count up to which a candidate is a lead: no more than so many unrelated ones are.
+    """
+    words = [*(word for _end, word in STEPS), ABOVE]
+    reached = [min(count, limit) for count in chance_at_bands]
+    against = {AGAINST: limit - reached[0]}  # a lead all the same, where the registry is so small
+    if capped:
+        return against | {words[0]: reached[0]}
+    return against | {
+        word: here - above for word, here, above in zip(words, reached, [*reached[1:], 0.0], strict=True)
+    }
+
+
 def band_in_words(text: str) -> str:
     """Return a band in the reader's language."""
     words = {

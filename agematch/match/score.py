@@ -32,6 +32,9 @@ CASES_COUNTED = 4000
 """The chance count is worked out over at most so many cases, evenly spaced, each standing for others; what matters of
 them are their ages and facts, of which so many give a fair picture within one in a hundred."""
 
+BAND_STARTS = np.array([0.0, 1.0, 2.0, 3.0])
+"""Where the bands of `match.bands` begin, in log10."""
+
 VAGUE = UnrelatedParameters(
     mean=np.full(PRIOR_GROUPS, 0.3),
     covariance=np.full((PRIOR_GROUPS, PRIOR_GROUPS), 0.25) + np.eye(PRIOR_GROUPS) * 0.01,
@@ -104,6 +107,10 @@ class Scores:
     level: Level
     grown: float
     looks: tuple[float, float, float] | None
+    reach: float
+    """The highest log10 LR that the bounds let any of these cases have."""
+    chance_at_bands: Floats
+    """How many unrelated cases are expected to reach each of `BAND_STARTS`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,8 +136,10 @@ def score(query: ProbeQuery, gallery: GalleryTable, hits: Hits, by: Scorer) -> S
     found = level(at_unknown_age(by.unrelated, grown), shown, mate_log_lr)
     z = found.standardise_own(faces) if hits.complete else found.standardise(faces)
     scored = _best_of_cases(query, gallery, compared, z, found, by)
-    expected = _chance(gallery, compared, drawn, scored, by)
-    return replace(scored, expected_by_chance=expected)
+    expected = _chance(gallery, compared, drawn, scored, np.r_[scored.score, BAND_STARTS], by)
+    cases = len(scored.score)
+    at_bands = np.where(scored.reach >= BAND_STARTS, expected[cases:], 0.0)
+    return replace(scored, expected_by_chance=expected[:cases], chance_at_bands=at_bands)
 
 
 def score_ceiling(
@@ -201,6 +210,8 @@ def _best_of_cases(
         level=found,
         grown=compared.grown,
         looks=_looks(query, by),
+        reach=float((highest + other).max(initial=0.0)),
+        chance_at_bands=np.zeros(len(BAND_STARTS)),
     )
 
 
@@ -238,6 +249,7 @@ def _chance(
     compared: _Compared,
     drawn: NDArray[np.bool_],
     scored: Scores,
+    asked: Floats,
     by: Scorer,
 ) -> Floats:
     # The curves are over z, so a photo's level and deviation are in its condition already; what is left is its offset.
@@ -257,4 +269,4 @@ def _chance(
         spread=compared.faces.spread[chosen],
         scale=gallery.searchable_cases / max(len(cases), 1),
     )
-    return chance.expected_by_chance(sample, compared.conditions, by.tail, by.unrelated.photos, scored.score)
+    return chance.expected_by_chance(sample, compared.conditions, by.tail, by.unrelated.photos, asked)

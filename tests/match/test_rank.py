@@ -296,3 +296,38 @@ def test_an_empty_gallery_gives_an_empty_list(by):
 def test_bands_are_the_words_of_the_verbal_scale(log10_lr, expected, capped, words):
     assert bands.band(log10_lr, expected, capped) == words
     assert bands.band_in_words(words) == words  # English is its own translation
+
+
+def test_chance_among_the_leads_of_a_search_sums_to_the_limit():
+    counts = (0.9, 0.4, 0.06, 0.0)
+    by_band = bands.leads_by_chance(counts, 0.1, capped=False)
+    assert by_band == pytest.approx(
+        {"support against": 0, "weak": 0, "moderate": 0.04, "moderately strong": 0.06, "more than 1,000": 0}
+    )
+    few = bands.leads_by_chance((0.02, 0.01, 0.0, 0.0), 0.1, capped=False)
+    assert few == pytest.approx(
+        {
+            "support against": 0.08,
+            "weak": 0.01,
+            "moderate": 0.01,
+            "moderately strong": 0,
+            "more than 1,000": 0,
+        }
+    )
+    assert bands.leads_by_chance(counts, 0.1, capped=True) == pytest.approx(
+        {"support against": 0, "weak": 0.1}
+    )
+    assert sum(by_band.values()) == pytest.approx(0.1) and sum(few.values()) == pytest.approx(0.1)
+
+
+def test_nothing_is_expected_in_bands_that_the_bounds_forbid(parameters):
+    rng = np.random.default_rng(3)
+    gallery = mixed_gallery(rng)
+    scored = score(
+        ProbeQuery(),
+        gallery,
+        every_reference(gallery, rng.normal(0.2, 0.1, len(gallery.references))),
+        scorer(parameters, parameters.space([ModelRef("arcface", "r100", 512)])),
+    )
+    assert scored.reach == 0.0
+    assert scored.chance_at_bands[0] > 0 and not scored.chance_at_bands[1:].any()
