@@ -42,6 +42,11 @@ def _environment() -> Environment:
     return environment
 
 
+def page(template: str, **given: Any) -> str:
+    """Fill a template of this room; every text in it is made printable and escaped."""
+    return _environment().get_template(template).render(**given)
+
+
 def language_tag(language: str) -> str:
     """Return a language as HTML wants it ("zh_CN.UTF-8" is "zh-Hans"); "en" where it is not a language at all."""
     tag = language.split(".")[0].replace("_", "-")
@@ -98,26 +103,23 @@ def render_candidates(
         for n, listed in enumerate(with_face, start=1)
     ]
     unaccounted = ledger.uploads - sum(ledger.states.values()) if ledger else 0
-    return (
-        _environment()
-        .get_template("candidates.html")
-        .render(
-            language=language_tag(language),
-            registry=registry,
-            statement=[line for line in statement.splitlines() if line.strip()],
-            generated=generated_at.strftime("%Y-%m-%d %H:%M %Z").strip(),
-            probes=probes,
-            first=sorted(probes, key=lambda probe: probe.best_chance),
-            leads=sum(probe.leads for probe in probes),
-            failed=view.failed_rows([listed.found for listed in lists], failures),
-            ledger=ledger,
-            ledger_rows=_ledger_rows(ledger) if ledger else [],
-            unaccounted=codes.unaccounted_words(unaccounted) if unaccounted else "",
-            night=words.night_sentence(night.sightings, night.cases, night.expected, night.found)
-            if night
-            else "",
-            scale=scale,
-            show_facts=show_facts,
-            picture_rules=_picture_rules(album),
-        )
+    return page(
+        "candidates.html",
+        language=language_tag(language),
+        registry=registry,
+        statement=[line for line in statement.splitlines() if line.strip()],
+        generated=generated_at.strftime("%Y-%m-%d %H:%M %Z").strip(),
+        probes=probes,
+        first=sorted(probes, key=lambda probe: probe.best_chance),
+        leads=sum(probe.leads for probe in probes),
+        failed=view.failed_rows([listed.found for listed in lists], failures),
+        ledger=ledger,
+        ledger_rows=_ledger_rows(ledger) if ledger else [],
+        unaccounted=codes.unaccounted_words(unaccounted) if unaccounted else "",
+        night=words.night_sentence(night.sightings, night.cases, night.expected, night.found)
+        if night
+        else "",
+        scale=scale,
+        show_facts=show_facts,
+        picture_rules=_picture_rules(album),
     )

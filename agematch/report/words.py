@@ -213,3 +213,25 @@ def age(age_years: AgeRange) -> str:
     if high < 2:
         return _("{low} to {high} old").format(low=years(low), high=years(high))
     return _("{low} to {high} years old").format(low=math.floor(low), high=math.floor(high))
+
+
+def size(size_bytes: int) -> str:
+    """Write a size in the units that disks are sold in."""
+    for unit, unit_bytes in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size_bytes >= unit_bytes:
+            value = size_bytes / unit_bytes
+            return f"{value:.0f} {unit}" if value >= 99.5 else f"{value:.3g} {unit}"
+    return f"{size_bytes} B"
+
+
+def duration(seconds: float) -> str:
+    """Write how long something took: "0.4 s", "41 s", "6 min 5 s", "1 h 42 min"."""
+    if seconds < 9.95:
+        return _("{seconds} s").format(seconds=f"{seconds:.1f}")
+    whole = round(seconds)
+    if whole < 60:
+        return _("{seconds} s").format(seconds=whole)
+    if whole < 3600:
+        return _("{minutes} min {seconds} s").format(minutes=whole // 60, seconds=whole % 60)
+    minutes = round(seconds / 60)
+    return _("{hours} h {minutes} min").format(hours=minutes // 60, minutes=minutes % 60)

@@ -4,7 +4,6 @@ import base64
 import re
 from dataclasses import fields, replace
 from datetime import UTC, datetime
-from html.parser import HTMLParser
 from typing import Any
 
 import pytest
@@ -33,6 +32,7 @@ from agematch.report.html import (
     language_tag,
     render_candidates,
 )
+from tests.report.published import Page
 
 WHEN = datetime(2026, 10, 1, 3, 12, tzinfo=UTC)
 PICTURES = {
@@ -40,45 +40,6 @@ PICTURES = {
     "ref": b"\xff\xd8ref\xff\xd9",
     "unused": b"\xff\xd8unused\xff\xd9",
 }
-VOID = {"meta", "br", "line", "rect", "use"}
-
-
-class Page(HTMLParser):
-    """The page as a browser takes it apart: tags with their attributes, and the text between them."""
-
-    def __init__(self, source: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.open: list[str] = []
-        self.texts: list[str] = []
-        self.feed(source)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-    def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] != "style":
-            self.texts.append(data)
-
-    def with_class(self, name: str) -> list[tuple[str, dict[str, str | None]]]:
-        return [(tag, attrs) for tag, attrs in self.tags if name in (attrs.get("class") or "").split()]
-
-    @property
-    def text(self) -> str:
-        return "".join(self.texts)
-
-    @property
-    def words(self) -> str:
-        return " ".join(" ".join(self.texts).split())
 
 
 def listed(found: CandidateList, **more: Any) -> ReportList:

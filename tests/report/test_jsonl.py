@@ -11,56 +11,7 @@ from hypothesis import strategies as st
 
 from agematch.records import CandidateList, FailureReason
 from agematch.report.jsonl import SCHEMA, SCHEMA_FILE, candidate_list_json, candidate_list_line
-
-KINDS = {
-    "object": dict,
-    "array": list,
-    "string": str,
-    "integer": int,
-    "number": (int, float),
-    "null": type(None),
-}
-
-
-def faults(value: Any, schema: dict[str, Any], where: str = "$") -> list[str]:
-    """Check the part of JSON Schema that our schema uses; an unknown keyword is itself a fault."""
-    known = {
-        "$schema",
-        "$id",
-        "title",
-        "description",
-        "type",
-        "additionalProperties",
-        "required",
-        "properties",
-    }
-    known |= {"const", "enum", "items", "minItems", "maxItems", "minimum", "maximum"}
-    said = [f"{where}: unknown keyword {word}" for word in set(schema) - known]
-    kinds = schema.get("type", [])
-    kinds = [kinds] if isinstance(kinds, str) else kinds
-    if kinds and (isinstance(value, bool) or not any(isinstance(value, KINDS[kind]) for kind in kinds)):
-        return [*said, f"{where}: {value!r} is not {kinds}"]
-    if "const" in schema and value != schema["const"]:
-        said.append(f"{where}: {value!r} is not {schema['const']!r}")
-    if "enum" in schema and value not in schema["enum"]:
-        said.append(f"{where}: {value!r} is not in the list")
-    if isinstance(value, dict):
-        said += [f"{where}: {key} is missing" for key in schema.get("required", []) if key not in value]
-        for key, inner in value.items():
-            if key in schema.get("properties", {}):
-                said += faults(inner, schema["properties"][key], f"{where}.{key}")
-            elif schema.get("additionalProperties") is False:
-                said.append(f"{where}: {key} is not in the schema")
-    if isinstance(value, list):
-        if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)):
-            said.append(f"{where}: has {len(value)} items")
-        for n, inner in enumerate(value):
-            said += faults(inner, schema.get("items", {}), f"{where}[{n}]")
-    if isinstance(value, int | float) and not schema.get("minimum", value) <= value <= schema.get(
-        "maximum", value
-    ):
-        said.append(f"{where}: {value} is out of range")
-    return said
+from tests.report.published import faults
 
 
 @pytest.fixture(scope="module")
