@@ -26,13 +26,15 @@ FAULTS: tuple[type[Exception], ...] = (
 class OnnxNetwork:
     """A loaded network of one input; its first output is what counts."""
 
-    def __init__(self, path: Path) -> None:
-        """Load a network. Raises ValueError where the file is none that can be run."""
+    def __init__(self, source: Path | bytes) -> None:
+        """Load a network from a file or from a file's bytes. Raises ValueError where it is none that can be run."""
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         try:
             self._session = onnxruntime.InferenceSession(
-                str(path), options, providers=["CPUExecutionProvider"]
+                source if isinstance(source, bytes) else str(source),
+                options,
+                providers=["CPUExecutionProvider"],
             )
         except FAULTS as err:
             raise ValueError(str(err)) from err
