@@ -28,11 +28,13 @@ HOMES = {
     "pi_heif": ("vision/",),
     "jinja2": ("report/",),
     "markupsafe": ("report/",),
+    "prometheus_client": ("report/metrics.py",),
+    "tenacity": ("notify/",),
     "matplotlib": ("evaluation/plots.py",),
     "numpy": ("records.py", "vision/", "store/", "match/", "evaluation/", "training/", "jobs/"),
 }
 """Every library from outside the standard library, and where it may be imported."""
-ROOMS = {"cli", "jobs", "evaluation", "training", "vision", "store", "match", "intake", "report"}
+ROOMS = {"cli", "jobs", "evaluation", "training", "vision", "store", "match", "intake", "report", "notify"}
 SINGLE = {"__init__", "__main__", "registry", "archives", "config", "records", "errors", "i18n"}
 EMPTY_WORDS = {"utils", "util", "misc", "helpers", "common", "tools", "stuff"}
 RUN_CONTRACTS = "import sys; from importlinter.cli import lint_imports_command as c; sys.exit(c())"
