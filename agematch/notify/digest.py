@@ -37,7 +37,7 @@ COUNTS = (
 COUNTS_BY_CODE = ("uploads", "failures", "ledger", "stage_seconds")
 """All that is taken over from a night. Anything else in it, such as the text of a fault, stays on the machine."""
 CODE = re.compile(r"[a-z][a-z0-9_ ,]{0,31}")
-ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9:._+-]{0,63}")
+ID = re.compile(r"[A-Za-z0-9:._+-]{0,64}")
 BANDS = {
     "support against": "support against",
     "weak": "weak support",
@@ -50,9 +50,12 @@ BANDS = {
 
 @dataclass(frozen=True)
 class Digest:
-    """What is sent: `subject` and `body` for people, `document` (schema agematch.digest/1) for programs."""
+    """What is sent: `subject` and `body` for people, `document` (schema agematch.digest/1) for programs.
 
-    run_id: str
+    `key` is the same whenever the digest of one night is sent: its run, or its start where it never became a run.
+    """
+
+    key: str
     subject: str
     body: str
     document: Mapping[str, Any]
@@ -91,7 +94,7 @@ def digest(night: Mapping[str, Any], *, report_link: str = "", language: str = "
         subject = _("agematch {day}: {leads} new leads").format(day=day, leads=f"{leads:,}")
     body = _body(kept, report_link, language)
     document = {"schema": SCHEMA, "text": f"{subject}\n\n{body}", "report": report_link, "night": kept}
-    return Digest(kept["run_id"], subject, body, document)
+    return Digest(kept["run_id"] or kept["started_at"], subject, body, document)
 
 
 def link(report_url: str, report_name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import smtplib
 import ssl
 from contextlib import closing, suppress
@@ -22,7 +23,7 @@ def message(digest: Digest, settings: Settings) -> EmailMessage:
     mail["Subject"] = digest.subject
     mail["From"] = settings.mail_from
     mail["To"] = ", ".join(settings.mail_to)
-    mail["Message-ID"] = f"<night-{digest.run_id.replace(':', '.')}@{_domain(settings)}>"
+    mail["Message-ID"] = f"<night-{re.sub('[:+]', '.', digest.key)}@{_domain(settings)}>"
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no answers that somebody is on holiday
     mail.set_content(digest.body)
     return mail

@@ -58,7 +58,7 @@ def post(
     headers = {
         "Content-Type": "application/json",
         "User-Agent": "agematch",
-        "X-Agematch-Delivery": digest.run_id,
+        "X-Agematch-Delivery": digest.key,
         "X-Agematch-Timestamp": (timestamp := str(int(clock()))),
     }
     if settings.webhook_secret_file:

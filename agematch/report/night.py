@@ -20,7 +20,9 @@ SCHEMA = "agematch.night/1"
 SCHEMA_FILE = Path(__file__).with_name("night.schema.json")
 STAGES: Mapping[str, str] = {
     "take": codes.N_("Taking in photos"),
+    "embed": codes.N_("Bringing photos up to the networks"),
     "link": codes.N_("Finding duplicates"),
+    "open": codes.N_("Opening the gallery"),
     "search": codes.N_("Searching sightings"),
     "reverse": codes.N_("Comparing new cases"),
     "report": codes.N_("Writing the report"),
@@ -190,9 +192,10 @@ def nights_left(free_bytes: int, written_bytes: int) -> float | None:
 
 
 def report_name(figures: NightFigures) -> str:
-    """Return the file name of a night's report: its date and its run, and nothing that a person wrote."""
-    day = datetime.fromisoformat(figures.started_at).date().isoformat()
-    return f"{day}-{re.sub('[^A-Za-z0-9._-]', '_', figures.run_id)}.html"
+    """Return the file name of a night's report: its date, and its run or, where it never became one, its time of day."""
+    start = datetime.fromisoformat(figures.started_at)
+    run = re.sub("[^A-Za-z0-9._-]", "_", figures.run_id)
+    return f"{start:%Y-%m-%d}-{run or format(start, '%H%M%S')}.html"
 
 
 def night_json(figures: NightFigures) -> dict[str, Any]:

@@ -97,6 +97,12 @@ def test_the_document_for_programs() -> None:
     assert document["text"].startswith(sent.subject) and "fault" not in document["night"]
 
 
+def test_a_night_that_never_became_a_run_is_told_as_well() -> None:
+    """A full disk, say, on which not even the run could be recorded."""
+    assert made(failed(run_id="")).key == BIG.started_at
+    assert made(BIG).key == BIG.run_id
+
+
 def test_links() -> None:
     assert link("", "n.html") == ""
     assert link("https://reports.example.org/", "n.html") == "https://reports.example.org/n.html"

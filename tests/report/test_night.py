@@ -97,6 +97,7 @@ def test_nights_left() -> None:
 
 def test_the_report_s_name_holds_nothing_that_leads_elsewhere() -> None:
     assert report_name(BIG) == "2026-10-01-n-20261001-7f3a.html"
+    assert report_name(night(run_id="")) == "2026-10-01-013000.html"
     assert report_name(night(run_id="../../etc/passwd x")) == "2026-10-01-.._.._etc_passwd_x.html"
 
 
