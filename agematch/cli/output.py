@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +14,7 @@ from rich.progress import (
     Progress,
     ProgressColumn,
     Task,
+    TaskID,
     TextColumn,
     TimeRemainingColumn,
 )
@@ -84,6 +85,23 @@ def staged_bar() -> Iterator[Listener]:
         def listen(told: JobProgress) -> None:
             label = _("Embedding") if told.stage == "embed" else told.stage
             progress.update(task, description=label, completed=told.done, total=told.total or None)
+
+        yield listen
+
+
+@contextmanager
+def stage_bars(words: Callable[[str], str]) -> Iterator[Listener]:
+    """Show one bar below the other for the stages that a job goes through; `words` names them."""
+    progress = _progress()
+    with progress:
+        tasks: dict[str, TaskID] = {}
+
+        def listen(told: JobProgress) -> None:
+            if told.stage not in tasks:
+                for task in tasks.values():
+                    progress.stop_task(task)
+                tasks[told.stage] = progress.add_task(words(told.stage), total=None)
+            progress.update(tasks[told.stage], completed=told.done, total=told.total or None)
 
         yield listen
 
