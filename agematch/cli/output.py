@@ -98,8 +98,8 @@ def stage_bars(words: Callable[[str], str]) -> Iterator[Listener]:
 
         def listen(told: JobProgress) -> None:
             if told.stage not in tasks:
-                for task in tasks.values():
-                    progress.stop_task(task)
+                for task in progress.tasks:  # also of those whose size nobody knew, the bar is full
+                    progress.update(task.id, total=task.completed or 1, completed=task.completed or 1)
                 tasks[told.stage] = progress.add_task(words(told.stage), total=None)
             progress.update(tasks[told.stage], completed=told.done, total=told.total or None)
 
