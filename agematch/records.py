@@ -92,8 +92,11 @@ class CaseState(StrEnum):
 
 
 class SightingState(StrEnum):
+    """Only unresolved sightings are searched. All photos of a duplicate are photos of another sighting, saved again."""
+
     UNRESOLVED = "unresolved"
     RESOLVED = "resolved"
+    DUPLICATE = "duplicate"
 
 
 class UploadState(StrEnum):
@@ -336,7 +339,8 @@ class Candidate:
 class CandidateList:
     """The answer to one probe face, or to a photo that gave none (`face` is None and `failure` says why).
 
-    `new_leads` counts the candidates that this search queued for review and that were not queued before.
+    `new_leads` are the ranks of the candidates that this search queued for review and that were not queued before,
+    `reopened_leads` of those whose pair was decided before, and which a new photo brought back.
     `chance_at_bands` says how many unrelated cases are expected to reach 0, 1, 2 and 3 in log10 LR.
     """
 
@@ -348,7 +352,8 @@ class CandidateList:
     candidates: tuple[Candidate, ...] = ()
     sighting_uid: str = ""
     face_id: int | None = None
-    new_leads: int = 0
+    new_leads: tuple[int, ...] = ()
+    reopened_leads: tuple[int, ...] = ()
     chance_at_bands: tuple[float, ...] = ()
 
 

@@ -83,7 +83,7 @@ def command(
             leads = 0
             with bar(_("Searching saved sightings again"), len(waiting)) as advance:
                 for lists in registry.search_saved(waiting):
-                    leads += sum(found.new_leads for found in lists)
+                    leads += sum(len(found.new_leads) for found in lists)
                     advance()
             say(
                 _("{number} saved sightings were searched again: {leads} new leads.").format(

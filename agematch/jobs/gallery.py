@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -45,6 +45,12 @@ class Gallery:
     def is_behind(self, face_id: int) -> bool:
         """Return whether a probe face was saved after the cohort was chosen, so that it is not in it yet."""
         return not len(self.sighted) or face_id > int(self.sighted[-1])
+
+    def faces_of(self, case_uids: Collection[str]) -> NDArray[np.int64]:
+        """Return the ids, ascending, of the reference faces of these cases."""
+        rows = [row for row, uid in enumerate(self.table.cases.uid) if uid in case_uids]
+        found: NDArray[np.int64] = self.table.references.face_id[np.isin(self.table.references.case, rows)]
+        return found
 
     def apparent_age(self, face: Face, templates: Mapping[str, Vector]) -> float | None:
         """Return the reading of how old a face looks, None where the face space or the face has none."""

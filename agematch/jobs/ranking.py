@@ -74,6 +74,29 @@ class Ranking:
             for i, probe in enumerate(probes)
         ]
 
+    def near(self, probes: list[Probe], face_ids: Ints, allowed: float) -> NDArray[np.bool_]:
+        """Return for each probe, (n,), whether one of these references is so similar that few unrelated cases are more so.
+
+        Args:
+            face_ids: (m,) reference faces of the gallery.
+            allowed: so many unrelated cases of the gallery may be expected to be as similar.
+        """
+        if not probes or not len(face_ids):
+            return np.zeros(len(probes), dtype=bool)
+        queries = self._queries(probes)
+        rows, sampled = self._sample(queries)
+        order = np.argsort(self.gallery.table.references.case[rows], kind="stable")
+        case = self.gallery.table.references.case[rows][order]
+        starts = np.flatnonzero(np.r_[True, case[1:] != case[:-1]])
+        of_cases = np.sort(np.maximum.reduceat(sampled[:, order], starts, axis=1), axis=1)
+        place = int(np.ceil(allowed * len(starts) / self.gallery.table.searchable_cases))
+        if place >= len(starts):
+            return np.ones(len(probes), dtype=bool)
+        wanted = self.gallery.index.vectors(face_ids).astype(np.float64)
+        best: NDArray[np.float64] = (queries.astype(np.float64) @ wanted.T).max(axis=1)
+        within: NDArray[np.bool_] = best >= of_cases[:, -max(place, 1)]
+        return within
+
     def _queries(self, probes: list[Probe]) -> Rows:
         """Return the rows of probes (n, dim) less what the registry's sightings have in common."""
         rows = np.stack([probe.vector for probe in probes])

@@ -157,9 +157,7 @@ def write_answers(
             _nothing(gallery, one),
         )
         if save:
-            lists = tuple(
-                replace(found, new_leads=_write_leads(tx, gallery, found, rules)) for found in lists
-            )
+            lists = tuple(_write_leads(tx, gallery, found, rules) for found in lists)
         answers.append(lists)
     return answers
 
@@ -196,13 +194,18 @@ def leads_of(answer: CandidateList, rules: SearchRules) -> tuple[Candidate, ...]
     return tuple(strong[: rules.leads_per_search])
 
 
-def _write_leads(tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchRules) -> int:
-    """Queue a list's leads and withdraw those of an earlier search that are none any more; returns how many are new."""
+def _write_leads(tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchRules) -> CandidateList:
+    """Queue a list's leads and withdraw those of an earlier search that are none any more; returns the list that tells of it."""
     if answer.face_id is None:
-        return 0
+        return answer
     found = leads_of(answer, rules)
-    done = [
-        leads.put(tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id) for candidate in found
-    ]
+    put = {
+        candidate.rank: leads.put(tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id)
+        for candidate in found
+    }
     leads.withdraw_others(tx, answer.face_id, {candidate.case_uid for candidate in found})
-    return done.count("new")
+    return replace(
+        answer,
+        new_leads=tuple(rank for rank, change in put.items() if change == leads.NEW),
+        reopened_leads=tuple(rank for rank, change in put.items() if change == leads.REOPENED),
+    )

@@ -37,6 +37,11 @@ def band(log10_lr: float, expected_by_chance: float, capped: bool) -> str:
     return f"{word}, {NO_MORE_THAN_CHANCE}" if expected_by_chance > LEAD_CHANCE else word
 
 
+def word_of(text: str) -> str:
+    """Return the word of a band without what chance adds to it."""
+    return text.partition(", " + NO_MORE_THAN_CHANCE)[0]
+
+
 def leads_by_chance(chance_at_bands: Sequence[float], limit: float, capped: bool) -> dict[str, float]:
     """Return how many unrelated cases are expected among the leads of one search, by the word of their band.
 
@@ -63,9 +68,9 @@ def band_in_words(text: str) -> str:
         "moderately strong": _("moderately strong"),
         ABOVE: _("more than 1,000"),
     }
-    word, comma, _rest = text.partition(", " + NO_MORE_THAN_CHANCE)
+    word = word_of(text)
     known = words.get(word, word)
-    return _("{band}, no more than chance").format(band=known) if comma else known
+    return _("{band}, no more than chance").format(band=known) if word != text else known
 
 
 def probe_cautions(quality: float | None, flags: Sequence[str], calibrated: bool) -> tuple[str, ...]:

@@ -33,6 +33,11 @@ def templates(tx: Tx) -> int:
     return _count(tx, schema.templates)
 
 
+def uploads(tx: Tx) -> int:
+    """Count uploads, whatever their state."""
+    return _count(tx, schema.uploads)
+
+
 def leads(tx: Tx) -> int:
     """Count the leads that wait for review."""
     query = select(func.count()).select_from(schema.leads).where(schema.leads.c.state == lead_records.OPEN)

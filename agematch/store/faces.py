@@ -226,6 +226,14 @@ def probe_ids(tx: Tx, models: Sequence[str]) -> NDArray[np.int64]:
     return np.array(tx.connection.execute(query).scalars().all(), dtype=np.int64)
 
 
+def sighting_ids(tx: Tx, models: Sequence[str]) -> NDArray[np.int64]:
+    """Return the ids, ascending, of the faces of all sightings that have templates of all these networks."""
+    sightings = schema.sightings
+    query = select(schema.faces.c.id).join(sightings, sightings.c.uid == schema.faces.c.owner_uid)
+    rows = tx.connection.execute(query.where(_has_templates(models)).order_by(schema.faces.c.id))
+    return np.array(rows.scalars().all(), dtype=np.int64)
+
+
 def owners(tx: Tx, ids: Iterable[int]) -> dict[int, str]:
     """Return the uid of the case or sighting that each face belongs to."""
     found: dict[int, str] = {}

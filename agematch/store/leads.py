@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from agematch.records import Candidate, Evidence
+from agematch.records import Candidate, CaseState, Evidence
 from agematch.store import codec, schema
 from agematch.store.db import Tx, new_uid
 
@@ -31,6 +31,8 @@ CLEAR = (
 )
 OPEN = "open"
 WITHDRAWN = "withdrawn"
+NEW, CHANGED, UNCHANGED, REOPENED = "new", "changed", "unchanged", "reopened"
+"""What `put` did to a lead."""
 SAME_SCORE = 1e-6
 """Scores closer than this are equal: the networks' arithmetic differs that much between machines."""
 
@@ -58,7 +60,7 @@ class Lead:
 
 
 def put(tx: Tx, sighting_uid: str, face_id: int, candidate: Candidate, space_id: str) -> str:
-    """Queue a candidate for review, or bring its lead up to date; returns "new", "changed" or "unchanged"."""
+    """Queue a candidate for review, or bring its lead up to date; returns what was done."""
     query = select(TABLE).where(TABLE.c.face_id == face_id, TABLE.c.case_uid == candidate.case_uid)
     known = tx.connection.execute(query).mappings().first()
     if known is not None:
@@ -70,7 +72,7 @@ def put(tx: Tx, sighting_uid: str, face_id: int, candidate: Candidate, space_id:
             and abs(known["expected_by_chance"] - candidate.expected_by_chance) < SAME_SCORE
         )
         if same:
-            return "unchanged"
+            return UNCHANGED
     now = tx.now()
     clear = {
         "uid": known["uid"] if known else new_uid(),
@@ -90,7 +92,7 @@ def put(tx: Tx, sighting_uid: str, face_id: int, candidate: Candidate, space_id:
     }
     body = {"evidence": [asdict(part) for part in candidate.evidence], "cautions": list(candidate.cautions)}
     _write(tx, clear, body, new=known is None)
-    return "changed" if known else "new"
+    return CHANGED if known else NEW
 
 
 def withdraw_others(tx: Tx, face_id: int, case_uids: Collection[str]) -> int:
@@ -114,6 +116,22 @@ def open_leads(tx: Tx) -> list[Lead]:
     """Return the leads that wait for review, strongest first."""
     query = select(TABLE).where(TABLE.c.state == OPEN).order_by(TABLE.c.expected_by_chance, TABLE.c.uid)
     return _read(tx, tx.connection.execute(query).mappings().all())
+
+
+def sightings_to_search_again(tx: Tx, case_uids: Collection[str]) -> set[str]:
+    """Return the sightings that have an open lead on one of these cases, or on a case that is not open any more."""
+    cases = schema.cases
+    query = (
+        select(TABLE.c.sighting_uid, TABLE.c.case_uid, cases.c.state)
+        .outerjoin(cases, cases.c.uid == TABLE.c.case_uid)
+        .where(TABLE.c.state == OPEN)
+        .distinct()
+    )
+    return {
+        row.sighting_uid
+        for row in tx.connection.execute(query)
+        if row.case_uid in case_uids or row.state != CaseState.OPEN
+    }
 
 
 def get(tx: Tx, uid: str) -> Lead | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -103,6 +104,26 @@ def settle(tx: Tx, owner_uids: Collection[str], state: UploadState, photo_uid: s
             )
             settled += 1
     return settled
+
+
+def states(tx: Tx, keys: Collection[str]) -> dict[UploadState, int]:
+    """Return how many of these uploads are in each state."""
+    found: Counter[UploadState] = Counter()
+    for chunk in chunks(list(keys)):
+        found.update(
+            map(
+                UploadState,
+                tx.connection.execute(select(TABLE.c.state).where(TABLE.c.key.in_(chunk))).scalars(),
+            )
+        )
+    return dict(found)
+
+
+def live_photos(tx: Tx, owner_uid: str) -> set[str]:
+    """Return the uids of an owner's photos that were searched or enrolled, or wait for it: not those known to be another again."""
+    live = (*GOOD, UploadState.WAITING)
+    query = select(TABLE.c.photo_uid).where(TABLE.c.owner_uid == owner_uid, TABLE.c.state.in_(live))
+    return set(tx.connection.execute(query).scalars())
 
 
 def counts(tx: Tx) -> dict[UploadState, int]:
