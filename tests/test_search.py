@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from agematch.jobs import ranking
+from agematch.jobs.both_ways import OTHER_EVIDENCE
 from agematch.jobs.gallery import Gallery
 from agematch.jobs.ranking import Probe, Ranking
 from agematch.match.cohort import empty_cohort
@@ -113,3 +114,23 @@ def test_a_sampled_view_of_chance_is_near_the_whole_one(gallery, monkeypatch):
         for place in (9, 19)
     ]
     assert np.abs(ratio).max() < 0.5
+
+
+def test_whoever_has_a_lead_on_a_new_case_is_near_it(gallery):
+    opened, by, vectors = gallery
+    asked = list(probes(vectors))
+    run = Ranking(opened, by, 20)
+    found = run.rank(asked)
+    leads = {
+        (place, candidate.case_uid)
+        for place, one in enumerate(found)
+        for candidate in one.candidates
+        if candidate.expected_by_chance <= 0.1
+    }
+    assert leads
+    for case_uid in {uid for _place, uid in leads}:
+        near = run.near(asked, opened.faces_of({case_uid}), 0.1 * OTHER_EVIDENCE)
+        assert all(near[place] for place, uid in leads if uid == case_uid)
+    some = [uid for uid in opened.table.cases.uid if uid not in {uid for _place, uid in leads}][:3]
+    assert run.near(asked, opened.faces_of(set(some)), 0.1 * OTHER_EVIDENCE).mean() < 0.5
+    assert not run.near(asked, opened.faces_of(set()), 1.0).any()
