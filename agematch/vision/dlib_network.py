@@ -91,7 +91,7 @@ def onnx_model(network: Network) -> bytes:
     if now.shape[1:] != (1, 1) or kept is not None:
         raise ValueError("the layers do not end in a descriptor")
     row = graph.operator("Flatten", [now.name])
-    return graph.model((given.name, (1, *given.shape)), (row, (1, now.shape[0])))
+    return graph.model(given.name, (1, *given.shape), [row])
 
 
 def _folded(layers: Sequence[Layer]) -> list[Layer]:

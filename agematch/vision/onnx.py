@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ FAULTS: tuple[type[Exception], ...] = (
 
 
 class OnnxNetwork:
-    """A loaded network of one input; its first output is what counts."""
+    """A loaded network of one input."""
 
     def __init__(self, source: Path | bytes) -> None:
         """Load a network from a file or from a file's bytes. Raises ValueError where it is none that can be run."""
@@ -42,8 +43,14 @@ class OnnxNetwork:
 
     def run(self, planes: Rows) -> Rows:
         """Return the first output for a batch, (n, channels, height, width) float32. Raises ValueError where it does not fit."""
+        return self.run_all(planes, ())[0]
+
+    def run_all(self, planes: Rows, outputs: Sequence[str]) -> list[Rows]:
+        """Return the outputs of these names, without names all, for a batch as `run` takes it. Raises ValueError."""
         try:
-            answer = self._session.run(None, {self._input: np.ascontiguousarray(planes, np.float32)})[0]
+            answers = self._session.run(
+                list(outputs) or None, {self._input: np.ascontiguousarray(planes, np.float32)}
+            )
         except FAULTS as err:
             raise ValueError(str(err)) from err
-        return np.asarray(answer, np.float32)
+        return [np.asarray(answer, np.float32) for answer in answers]
