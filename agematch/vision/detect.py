@@ -14,12 +14,12 @@ from agematch.vision import align, detection
 from agematch.vision.detection import Detection
 from agematch.vision.hog import HogDetector
 from agematch.vision.settings import VisionSettings
+from agematch.vision.yunet import YuNet
 
 Pixels = NDArray[np.uint8]
 Points = NDArray[np.float64]
 
 MAX_ENLARGEMENT = 4 / 3
-NMS_IOU = 0.3  # YuNet's own default, OpenCV Zoo `demo.py`
 # A finer copy than this one is looked at only where no sure face is longer than LARGE_PX in it. Faces half as long are
 # then found all the same, and smaller ones stand in the background. Where a photo of 12 megapixels shows a large face,
 # the finer copy would cost more than the face's two descriptions.
@@ -27,7 +27,9 @@ USUAL_PX = 640
 LARGE_PX = 32
 TURNS = (90, 270, 180)  # clockwise degrees; scans lie on their sides more often than on their heads
 SMALLEST_PX = 8
-YUNET_LEAST_PX = 64  # 32 x 320 pixels give it boxes at 1e30 with confidence 1 (OpenCV 4.14)
+YUNET_LEAST_PX = (
+    64  # less is padded, as OpenCV's engine needs it: 32 x 320 pixels give it boxes at 1e30 (4.14)
+)
 # Of 85 FG-NET photos, 95 % of the upright faces are surer than 0.92 and 99 % of those turned by 90 degrees or more are
 # below 0.91; turned upright, 95 % of them reach 0.90 again.
 SURE = 0.92
@@ -54,9 +56,7 @@ class Detector:
         self._settings = settings
         self._hog = hog
         self._hog_detector: HogDetector | None = None
-        self._network = cv2.FaceDetectorYN.create(
-            str(yunet), "", (320, 320), settings.min_confidence, NMS_IOU
-        )
+        self._network = YuNet(yunet, settings.min_confidence)
 
     def detect(self, rgb: Pixels) -> list[Detection]:
         """Return the faces of an upright (height, width, 3) RGB picture, in no order that means anything."""
@@ -177,11 +177,7 @@ class Detector:
             bgr = np.asarray(
                 cv2.copyMakeBorder(bgr, 0, below, 0, beside, cv2.BORDER_CONSTANT), dtype=np.uint8
             )
-        self._network.setInputSize((bgr.shape[1], bgr.shape[0]))
-        _, rows = self._network.detect(bgr)
-        if rows is None:
-            return np.zeros((0, 15))
-        found = np.asarray(rows, dtype=np.float64)
+        found = self._network.detect(bgr).astype(np.float64)
         return found[detection.sane(found, max(bgr.shape[:2]))]
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agematch.errors import ConfigError
+from agematch.i18n import _
 from agematch.records import Face
 from agematch.vision.choose import Box
 from agematch.vision.detect import Detector
@@ -20,12 +22,22 @@ class FaceFinder:
     """The loaded detectors; nothing here embeds. Not for several threads at once."""
 
     def __init__(self, manifest: Manifest, settings: VisionSettings) -> None:
-        """Load the detector. Raises WeightsMissing."""
+        """Load the detector. Raises WeightsMissing, and ConfigError where its file is not YuNet."""
 
         def hog() -> HogDetector:
             return HogDetector(find(manifest, manifest.weight("dlib-landmarks-5")))
 
-        self._detector = Detector(find(manifest, manifest.weight("yunet")), settings, hog)
+        weight = manifest.weight("yunet")
+        path = find(manifest, weight)
+        try:
+            self._detector = Detector(path, settings, hog)
+        except ValueError as err:
+            raise ConfigError(
+                _("{path} cannot be run as a network of kind {kind}: {reason}").format(
+                    path=path, kind=weight.kind, reason=err
+                ),
+                _("Correct the entry {id!r} of the manifest.").format(id=weight.id),
+            ) from err
 
     def faces(self, photo: Decoded) -> tuple[Face, ...]:
         """Return every face of the photo."""
