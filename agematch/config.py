@@ -30,6 +30,8 @@ class Settings:
         candidates: length of a candidate list.
         lead_expected_by_chance: a candidate whose chance count is at or below this is a lead.
         leads_per_search: at most this many leads for a probe.
+        inbox: folder of new photos; empty means beside the registry, its name and `-inbox`.
+        inbox_settle_seconds: a file changed less than so many seconds ago is still being written.
         reports_folder: where the morning reports go; empty means beside the registry, its name and `-reports`.
         metrics_file: where the figures of a night go in Prometheus' text format, for its textfile collector, which reads
             names that end in `.prom`; empty means nowhere.
@@ -54,6 +56,8 @@ class Settings:
     candidates: int = 20
     lead_expected_by_chance: float = 0.1
     leads_per_search: int = 20
+    inbox: str = ""
+    inbox_settle_seconds: int = 60
     reports_folder: str = ""
     metrics_file: str = ""
     log_file: str = ""
@@ -83,11 +87,19 @@ def available_processors() -> int:
     return os.cpu_count() or 1
 
 
+def inbox_path(settings: Settings, registry: Path) -> Path:
+    """Return the inbox: as set, or beside the registry, in which nothing lies in the clear."""
+    return Path(settings.inbox) if settings.inbox else _beside(registry, "-inbox")
+
+
 def reports_path(settings: Settings, registry: Path) -> Path:
     """Return the folder of the morning reports: as set, or beside the registry."""
-    if settings.reports_folder:
-        return Path(settings.reports_folder)
-    return registry.absolute().with_name(registry.absolute().name + "-reports")
+    return Path(settings.reports_folder) if settings.reports_folder else _beside(registry, "-reports")
+
+
+def _beside(registry: Path, ending: str) -> Path:
+    whole = registry.absolute()
+    return whole.with_name(whole.name + ending)
 
 
 def on_this_machine(host: str) -> bool:
@@ -207,6 +219,8 @@ READERS: Mapping[str, Callable[[Any], Any]] = {
     "candidates": _whole(1, 1_000_000),
     "lead_expected_by_chance": _positive,
     "leads_per_search": _whole(0, 1000),
+    "inbox": _path,
+    "inbox_settle_seconds": _whole(0, 86_400),
     "reports_folder": _path,
     "metrics_file": _path,
     "log_file": _path,

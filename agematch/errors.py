@@ -59,3 +59,7 @@ class NetworkUnavailable(AgematchError):
 
 class StoreError(AgematchError):
     """The registry cannot be opened or written: disk full, read-only, a newer schema."""
+
+
+class InboxError(AgematchError):
+    """The inbox is not there, may not be read, or nothing can be taken out of it."""

@@ -66,7 +66,7 @@ def read_sightings(path: Path) -> Manifest[SightingRow]:
         sheet, path, "sighting_id", SIGHTING_COLUMNS, PHOTO_COLUMNS, photo_required=True
     )
     kept, merged, clashes = manifest.merge(path, "sighting_id", found)
-    days = _days(kept)
+    days = common_days(kept)
     sightings = {
         name: Sighting(name, days.get(name, ""), **values, extra=MappingProxyType(notes))
         for name, (values, notes) in merged.items()
@@ -75,7 +75,7 @@ def read_sightings(path: Path) -> Manifest[SightingRow]:
     return Manifest(sheet.encoding, rows, manifest.in_order([*problems, *clashes]))
 
 
-def _days(kept: Iterable[manifest.Entry]) -> dict[str, str]:
+def common_days(kept: Iterable[manifest.Entry]) -> dict[str, str]:
     """Return the date of each sighting, which serves for its photos without one: what all its dated rows agree on."""
     days: dict[str, str] = {}
     for entry in kept:

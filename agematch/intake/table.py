@@ -185,7 +185,7 @@ def _header(
             _("{path} is neither UTF-8 nor GB18030 text.").format(path=path),
             _("Open it in the spreadsheet and save it as CSV UTF-8."),
         )
-    columns = tuple(_column(name, names) for name in header)
+    columns = tuple(column(name, names) for name in header)
     if unsafe := next((name for name in columns if IN_NAME.search(name)), None):
         raise UsageError(
             _("{path} has invisible or control characters in the column {column}.").format(
@@ -210,7 +210,7 @@ class _Bar:
 
     def __init__(self, columns: tuple[str, ...], required: Sequence[str], damaged: bool) -> None:
         self._columns = columns
-        self._last = max((columns.index(name), name) for name in required)
+        self._last = max(((columns.index(name), name) for name in required), default=(-1, ""))
         self._damaged = damaged
 
     def named(self, cells: Sequence[str]) -> dict[str, str]:
@@ -258,7 +258,7 @@ class _Bar:
         return None
 
 
-def _column(name: str, names: Mapping[str, str]) -> str:
+def column(name: str, names: Mapping[str, str]) -> str:
     plain = unicodedata.normalize("NFKC", name).strip().lstrip("\ufeff")
     bare = HINT.sub("", plain).strip("*: ") or plain
     known = "_".join(bare.lower().replace("-", " ").replace("_", " ").split())
