@@ -12,22 +12,16 @@ from pathlib import Path
 from agematch.errors import InboxError
 from agematch.i18n import _
 from agematch.jobs import inbox_files
-from agematch.jobs.inbox_facts import (
-    Beside,
-    Claim,
-    Facts,
-    InboxRefused,
-    facts_of_folder,
-    is_sidecar,
-    sidecars,
-)
+from agematch.jobs.inbox_facts import Beside, Claim, Facts, InboxRefused, facts_of_folder
 from agematch.jobs.inbox_walk import (
     ATTENTION,
     REASON,
     Folder,
     Stamp,
     below,
+    is_sidecar,
     shown_path,
+    sidecars,
     stamp_of,
     walk,
 )

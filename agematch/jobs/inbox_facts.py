@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,15 +14,8 @@ from agematch.intake import sidecar
 from agematch.intake.sidecar import Told
 from agematch.intake.table import RowProblem
 from agematch.jobs import inbox_files
-from agematch.jobs.inbox_walk import (
-    ATTENTION,
-    PHOTO_ENDINGS,
-    UNFINISHED,
-    Folder,
-    Stamp,
-    below,
-    is_unfinished,
-)
+from agematch.jobs.inbox_files import alike
+from agematch.jobs.inbox_walk import ATTENTION, Folder, Stamp, below
 from agematch.jobs.receipts import Receipts
 from agematch.records import Failure, FailureReason
 
@@ -75,50 +67,6 @@ class InboxRefused:
     failure: Failure
 
 
-@dataclass
-class Sidecars:
-    """The sidecars of a folder: those of each photo, those whose photo is not there, and tables."""
-
-    own: dict[str, list[str]] = field(default_factory=dict)
-    orphans: list[tuple[str, str]] = field(default_factory=list)
-    tables: list[str] = field(default_factory=list)
-
-
-def is_sidecar(name: str) -> bool:
-    """Return whether a file holds facts, by its name."""
-    return name.lower().endswith(sidecar.SUFFIXES)
-
-
-def sidecars(folder: Folder) -> Sidecars:
-    """Return which photo each sidecar is named after: `a.jpg.json` after `a.jpg`, `a.json` after the only `a.*`."""
-    found = Sidecars()
-    everything = (*folder.files, *folder.unfinished)
-    names = sorted(name for name in everything if is_sidecar(name) and not is_unfinished(name))
-    if not names:
-        return found
-    present = {finished_name(name) for name in everything} - set(names)
-    stems: dict[str, list[str]] = {}
-    for name in present:
-        stems.setdefault(PurePosixPath(name).stem, []).append(name)
-    for name in names:
-        base = PurePosixPath(name).stem
-        if base in present:
-            found.own.setdefault(base, []).append(name)
-        elif base.lower().endswith(PHOTO_ENDINGS):
-            found.orphans.append((name, base))
-        elif len(stems.get(base, ())) == 1:
-            found.own.setdefault(stems[base][0], []).append(name)
-        else:
-            found.tables.append(name)
-    return found
-
-
-def finished_name(name: str) -> str:
-    """Return the name that a file will have when it is written."""
-    ending = next((one for one in UNFINISHED if name.lower().endswith(one)), "")
-    return name[: len(name) - len(ending)]
-
-
 def facts_of_folder(where: str) -> Mapping[str, Any]:
     """Return what the first folder below the inbox says of the photos in it."""
     return sidecar.of_folder(where.split("/", 1)[0]) if where else sidecar.NOTHING
@@ -139,6 +87,7 @@ class Facts:
         self._held_below: set[str] = set()
         self._tables: list[Beside] = []
         self._receipts = Receipts(root)
+        self._attention: dict[str, frozenset[str]] = {}
 
     # ------------------------------------------------------------ tables
 
@@ -175,7 +124,7 @@ class Facts:
     def _add(self, claim: Claim) -> None:
         claim.beside.waiting.add(claim.where)
         folder, name = os.path.split(claim.where)
-        self._claims.setdefault(folder, {}).setdefault(_key(name), []).append(claim)
+        self._claims.setdefault(folder, {}).setdefault(alike(name), []).append(claim)
 
     def _left_of_photo(self, folder: Folder, beside: Beside) -> bool:
         """Return whether a file such as `a.json` is what a killed run left of `a.jpg` and its facts; it is taken out then."""
@@ -195,7 +144,7 @@ class Facts:
         """Return what is said of a photo that is there, by finished sidecars of its own and by tables."""
         where = below(folder.where, name)
         found = [claim for one in own if one in folder.files for claim in self._own(folder, name, one)]
-        for claim in self._claims.get(folder.where, {}).get(_key(name), ()):
+        for claim in self._claims.get(folder.where, {}).get(alike(name), ()):
             written = os.path.basename(claim.where)
             if claim.where != where and (written in folder.files or written in folder.unfinished):
                 continue
@@ -217,7 +166,7 @@ class Facts:
         for one in read.unusable:
             yield Claim(where, beside, one.problem.line, None, _failure(one.problem, beside.name))
         for told in read.told:
-            same = _key(told.file) == _key(name)
+            same = alike(told.file) == alike(name)
             yield Claim(where, beside, told.line, told, None if same else _stranger(beside, told.file))
 
     # ------------------------------------------------------------ photos that are not there
@@ -247,13 +196,20 @@ class Facts:
     def _absent(self, claim: Claim) -> Iterator[InboxRefused]:
         beside = claim.beside
         beside.waiting.add(claim.where)
-        if os.path.lexists(self._root / ATTENTION / claim.where):
+        if self._in_attention(claim.where):
             return
         if taken_ns := self._receipts.newest_ns(claim.where):
             beside.waiting.discard(claim.where)
             beside.taken_ns = max(beside.taken_ns, taken_ns)
         else:
             yield _refused(beside, claim.line, claim.failure or _missing(claim.where))
+
+    def _in_attention(self, where: str) -> bool:
+        folder, name = os.path.split(where)
+        if folder not in self._attention:
+            path = self._root / ATTENTION / folder
+            self._attention[folder] = frozenset(map(alike, os.listdir(path) if path.is_dir() else ()))
+        return alike(name) in self._attention[folder]
 
     def _finish(self, beside: Beside) -> Iterator[InboxRefused]:
         """Take out a sidecar whose photos are all taken in; where it came after that, a person is told."""
@@ -280,11 +236,6 @@ class Facts:
     def _unreadable(self, beside: Beside, err: AgematchError) -> Failure:
         what = err.what.replace(str(self._root / beside.where), beside.name).rstrip(".")
         return Failure(FailureReason.BAD_ROW, what, err.remedy)
-
-
-def _key(name: str) -> str:
-    """Return a name as it is compared: systems differ in case and in how they put accents."""
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def _refused(beside: Beside, line: int, failure: Failure) -> InboxRefused:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import unicodedata
 from pathlib import Path
 
 from agematch.errors import InboxError
@@ -13,6 +14,11 @@ LONGEST_NAME = 255
 PARTIAL = ".agematch-"
 """Beginning of the name of a file that is being written; its rest follows from the file's own name, so that the next try
 writes it anew and nothing is left over."""
+
+
+def alike(name: str) -> str:
+    """Return a name as it is compared: systems differ in case and in how they put accents."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
 def fitting(name: str, ending: str = "") -> str:

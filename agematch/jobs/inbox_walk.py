@@ -6,11 +6,12 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from agematch.errors import InboxError
 from agematch.i18n import _
+from agematch.intake.sidecar import SUFFIXES
 from agematch.intake.signs import IN_NAME
 from agematch.records import Failure, FailureReason
 
@@ -56,6 +57,15 @@ class Folder:
     files: dict[str, Stamp] = field(default_factory=dict)
     unfinished: set[str] = field(default_factory=set)
     refused: list[tuple[str, Stamp, Failure]] = field(default_factory=list)
+
+
+@dataclass
+class Sidecars:
+    """The sidecars of a folder: those of each photo, those whose photo is not there, and tables."""
+
+    own: dict[str, list[str]] = field(default_factory=dict)
+    orphans: list[tuple[str, str]] = field(default_factory=list)
+    tables: list[str] = field(default_factory=list)
 
 
 def below(folder: str, name: str) -> str:
@@ -106,6 +116,7 @@ def walk(root: Path, settled: Callable[[int], bool], *, to_take_out: bool) -> It
                 raise InboxError(_("{path} is a registry, not an inbox.").format(path=root), _apart())
             folder = Folder(folder.where, refused=[(folder.where, Stamp(0, 0), _registry())])
             deeper = []
+        folder.refused.sort(key=lambda one: one[0])
         yield folder
         waiting += [below(folder.where, name) for name in sorted(deeper, reverse=True)]
 
@@ -193,6 +204,41 @@ def is_of_system(name: str) -> bool:
 def is_unfinished(name: str) -> bool:
     """Return whether a file's name says that it is still being written."""
     return name.startswith(UNFINISHED_BEGINNINGS) or name.lower().endswith(UNFINISHED)
+
+
+def is_sidecar(name: str) -> bool:
+    """Return whether a file holds facts, by its name."""
+    return name.lower().endswith(SUFFIXES)
+
+
+def sidecars(folder: Folder) -> Sidecars:
+    """Return which photo each sidecar is named after: `a.jpg.json` after `a.jpg`, `a.json` after the only `a.*`."""
+    found = Sidecars()
+    everything = (*folder.files, *folder.unfinished)
+    names = sorted(name for name in everything if is_sidecar(name) and not is_unfinished(name))
+    if not names:
+        return found
+    present = {finished_name(name) for name in everything} - set(names)
+    stems: dict[str, list[str]] = {}
+    for name in present:
+        stems.setdefault(PurePosixPath(name).stem, []).append(name)
+    for name in names:
+        base = PurePosixPath(name).stem
+        if base in present:
+            found.own.setdefault(base, []).append(name)
+        elif base.lower().endswith(PHOTO_ENDINGS):
+            found.orphans.append((name, base))
+        elif len(stems.get(base, ())) == 1:
+            found.own.setdefault(stems[base][0], []).append(name)
+        else:
+            found.tables.append(name)
+    return found
+
+
+def finished_name(name: str) -> str:
+    """Return the name that a file will have when it is written."""
+    ending = next((one for one in UNFINISHED if name.lower().endswith(one)), "")
+    return name[: len(name) - len(ending)]
 
 
 def _only_owner(path: Path) -> int | None:

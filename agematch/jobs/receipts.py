@@ -8,7 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from agematch.jobs.inbox_files import fitting, write_whole
+from agematch.errors import InboxError
+from agematch.i18n import _
+from agematch.jobs.inbox_files import alike, fitting, write_whole
 from agematch.jobs.inbox_walk import DONE, Stamp
 
 ENDING = ".json"
@@ -51,18 +53,18 @@ class Receipts:
     def newest_ns(self, where: str) -> int:
         """Return when the newest receipt of a photo was written, in nanoseconds since 1970; 0 where there is none."""
         folder, name = os.path.split(where)
-        return max(map(_mtime_ns, self._of_folder(folder).get(fitting(name, ENDING), ())), default=0)
+        return max(map(_mtime_ns, self._of_folder(folder).get(alike(fitting(name, ENDING)), ())), default=0)
 
     def newest_of_stem_ns(self, folder: str, stem: str) -> int:
         """Return the same of any photo in a folder with this name before its ending."""
         found = self._of_folder(folder)
-        names = [name for name in found if PurePosixPath(name.removesuffix(ENDING)).stem == stem]
+        names = [name for name in found if PurePosixPath(name.removesuffix(ENDING)).stem == alike(stem)]
         return max((_mtime_ns(path) for name in names for path in found[name]), default=0)
 
     def read(self, where: str) -> list[dict[str, Any]]:
         """Return the receipts of a photo, oldest first."""
         folder, name = os.path.split(where)
-        paths = self._of_folder(folder).get(fitting(name, ENDING), [])
+        paths = self._of_folder(folder).get(alike(fitting(name, ENDING)), [])
         return [body for path in sorted(paths) if (body := _read(path))]
 
     def _of_folder(self, folder: str) -> dict[str, list[Path]]:
@@ -73,7 +75,7 @@ class Receipts:
                 path = self._root / day / folder
                 for name in _names(path):
                     if name.endswith(ENDING) and not name.startswith("."):
-                        found.setdefault(name, []).append(path / name)
+                        found.setdefault(alike(name), []).append(path / name)
             self._found[folder] = found
         return self._found[folder]
 
@@ -96,8 +98,13 @@ def _read(path: Path) -> dict[str, Any] | None:
     """Return what a receipt says, nothing where it is damaged, None where there is none."""
     try:
         found = json.loads(path.read_text(encoding="utf-8", errors="replace"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
-    except (OSError, ValueError, RecursionError):
+    except OSError as err:
+        raise InboxError(
+            _("{path} cannot be read: {reason}.").format(path=path, reason=err.strerror or err),
+            _("Check who may read it, and the disk."),
+        ) from err
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
