@@ -148,7 +148,9 @@ relations = Table(
     _text("second_uid"),
     _text("created_at"),
     Column("blob", LargeBinary, nullable=False),
+    _text("state", "confirmed"),  # after the blob, as it came with a migration
     UniqueConstraint("kind", "first_uid", "second_uid"),
+    Index(None, "state"),
 )
 
 pair_decisions = Table(
