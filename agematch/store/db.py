@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC
@@ -22,6 +23,7 @@ from agematch.store.keys import RootKey
 
 DATABASE = "registry.db"
 KEYS_CACHED = 65_536
+FILES_AT_ONCE = 8
 
 
 class Store:
@@ -135,6 +137,7 @@ class Store:
                 connection.begin()
                 tx = Tx(self, context, connection, Act(verb, target, detail))
                 yield tx
+                tx.do_beforehand()
                 tx.write_audit()
                 connection.commit()
             if tx.afterwards:
@@ -158,6 +161,7 @@ class Store:
         tx.connection.execute(
             schema.data_keys.insert(), {"entity_uid": uid, "kind": kind, "wrapped": wrapped}
         )
+        tx.data_keys[uid] = key
         return key
 
     def _unwrapped(self, uid: str, kind: str, wrapped: bytes) -> bytes:
@@ -165,8 +169,8 @@ class Store:
 
     def data_keys(self, tx: Tx, uids: set[str]) -> dict[str, bytes]:
         """Return the keys of these cases and sightings. Raises DamageFound where one is missing."""
-        found: dict[str, bytes] = {}
-        for chunk in chunks(sorted(uids)):
+        found = tx.data_keys
+        for chunk in chunks(sorted(uids - found.keys())):
             query = select(schema.data_keys).where(schema.data_keys.c.entity_uid.in_(chunk))
             for row in tx.connection.execute(query):
                 found[row.entity_uid] = self._unwrap(row.entity_uid, row.kind, row.wrapped)
@@ -174,7 +178,7 @@ class Store:
             raise DamageFound(
                 _("The key of record {uid} is missing.").format(uid=min(missing)), _("Run: agematch check")
             )
-        return found
+        return {uid: found[uid] for uid in uids}
 
     def data_key(self, tx: Tx, uid: str) -> bytes:
         """Return the key of one case or sighting."""
@@ -199,8 +203,12 @@ class Tx:
         self.store = store
         self.context = context
         self.connection = connection
+        self.beforehand: list[Callable[[], None]] = []
+        """What is done, many at once, before the act is kept: writing the files that its records name."""
         self.afterwards: list[Callable[[Connection], None]] = []
         """What is done once the act is kept, while nobody else writes: removing files that nothing names any more."""
+        self.data_keys: dict[str, bytes] = {}
+        """The keys that this transaction has opened or made: it sees one state of the database, and so one key each."""
         self._act = act
         self._quiet = False
         self._written = False
@@ -245,6 +253,17 @@ class Tx:
         self.connection.commit()
         self.connection.execution_options(begin="BEGIN", read_only=True)
         self._looks = True
+
+    def do_beforehand(self) -> None:
+        """Do what has to be done before the act is kept; files are written at once, as a disk takes them best."""
+        steps, self.beforehand = self.beforehand, []
+        if len(steps) < 2:
+            for step in steps:
+                step()
+            return
+        with ThreadPoolExecutor(FILES_AT_ONCE) as threads:
+            for done in [threads.submit(step) for step in steps]:
+                done.result()
 
     def write_audit(self) -> None:
         """Write the act's row, once."""

@@ -88,9 +88,9 @@ def get(tx: Tx, uid: str) -> StoredPhoto:
 def put(
     tx: Tx, owner_kind: str, owner_uid: str, photo: Photo, data: bytes, analysis: Analysis, *, mac: str = ""
 ) -> StoredPhoto:
-    """Keep a photograph: its bytes in the vault first, then its facts and faces with this transaction.
+    """Keep a photograph: its facts and faces with this transaction, and its bytes in the vault before that is kept.
 
-    A crash between the two leaves an unnamed file in the vault, which `check --repair` removes.
+    A crash in between leaves an unnamed file in the vault, which `check --repair` removes.
 
     Args:
         mac: the `content_mac` of the bytes, where the caller has it already.
@@ -112,7 +112,7 @@ def put(
         failure=analysis.failure,
     )
     key = tx.store.data_key(tx, owner_uid)
-    vault.write(tx.store, stored.vault_name, key, data)
+    tx.beforehand.append(partial(vault.write, tx.store, stored.vault_name, key, data))
     tx.connection.execute(TABLE.insert(), _values(stored, key))
     faces.put(tx, stored.uid, owner_uid, analysis.faces)
     return stored
