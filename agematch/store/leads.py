@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from agematch.records import Candidate, CaseState, Evidence
 from agematch.store import codec, schema
-from agematch.store.db import Tx, new_uid
+from agematch.store.db import Tx, chunks, new_uid
 
 TABLE = schema.leads
 CLEAR = (
@@ -31,15 +31,19 @@ CLEAR = (
 )
 OPEN = "open"
 WITHDRAWN = "withdrawn"
+DECIDED = "decided"
 NEW, CHANGED, UNCHANGED, REOPENED = "new", "changed", "unchanged", "reopened"
-"""What `put` did to a lead."""
+"""What `put` did to a lead; only the first and the last bring something to look at that was not there before."""
 SAME_SCORE = 1e-6
 """Scores closer than this are equal: the networks' arithmetic differs that much between machines."""
 
 
 @dataclass(frozen=True)
 class Lead:
-    """A candidate that people shall look at, as it was when it was last searched."""
+    """A candidate that people shall look at, as it was when it was last searched.
+
+    `reopening` says why it came back after its pair was decided; it stays when the pair is decided again.
+    """
 
     uid: str
     case_uid: str
@@ -57,65 +61,110 @@ class Lead:
     changed_at: str
     evidence: tuple[Evidence, ...]
     cautions: tuple[str, ...]
+    reopening: Reopening | None = None
 
 
-def put(tx: Tx, sighting_uid: str, face_id: int, candidate: Candidate, space_id: str) -> str:
-    """Queue a candidate for review, or bring its lead up to date; returns what was done."""
-    query = select(TABLE).where(TABLE.c.face_id == face_id, TABLE.c.case_uid == candidate.case_uid)
-    known = tx.connection.execute(query).mappings().first()
-    if known is not None:
-        same = (
-            known["reference_face_id"] == candidate.reference_face_id
-            and known["state"] != WITHDRAWN
-            and known["space_id"] == space_id
-            and abs(known["score"] - candidate.score) < SAME_SCORE
-            and abs(known["expected_by_chance"] - candidate.expected_by_chance) < SAME_SCORE
-        )
-        if same:
-            return UNCHANGED
+def put(
+    tx: Tx,
+    sighting_uid: str,
+    face_id: int,
+    candidate: Candidate,
+    space_id: str,
+    decided: Sequence[Decision] | None = None,
+) -> str:
+    """Queue a candidate for review, or bring its lead up to date; returns what was done.
+
+    A pair that people decided is not queued: its lead is written as decided, unless `reopening.standing` brings it back.
+
+    Args:
+        decided: the decisions on the sighting, where the caller has read those of many (`decisions.of_sightings`).
+    """
+    if decided is None:
+        decided = decisions.of_sighting(tx, sighting_uid)
+    known = _one(tx, TABLE.c.face_id == face_id, TABLE.c.case_uid == candidate.case_uid)
+    stands = standing(
+        Pair(candidate.case_uid, face_id, candidate.reference_face_id, candidate.score), decided
+    )
+    if (
+        known is not None and known.state == OPEN
+    ):  # deciding closes all leads of a pair: this one came back since
+        state, why = OPEN, known.reopening
+    elif stands.reopens:
+        state, why = OPEN, _reopening(tx, face_id, candidate, stands)
+    else:
+        state = DECIDED if stands.decision else OPEN
+        why = known.reopening if known else None
+    same = (
+        known is not None
+        and known.reference_face_id == candidate.reference_face_id
+        and known.state == state
+        and known.space_id == space_id
+        and abs(known.score - candidate.score) < SAME_SCORE
+        and abs(known.expected_by_chance - candidate.expected_by_chance) < SAME_SCORE
+    )
+    if same:
+        return UNCHANGED
     now = tx.now()
-    clear = {
-        "uid": known["uid"] if known else new_uid(),
-        "case_uid": candidate.case_uid,
-        "sighting_uid": sighting_uid,
-        "face_id": face_id,
-        "reference_face_id": candidate.reference_face_id,
-        "state": OPEN if known is None or known["state"] == WITHDRAWN else known["state"],
-        "rank": candidate.rank,
-        "score": candidate.score,
-        "log10_lr": candidate.log10_lr,
-        "expected_by_chance": candidate.expected_by_chance,
-        "band": candidate.band,
-        "space_id": space_id,
-        "created_at": known["created_at"] if known else now,
-        "changed_at": now,
-    }
-    body = {"evidence": [asdict(part) for part in candidate.evidence], "cautions": list(candidate.cautions)}
-    _write(tx, clear, body, new=known is None)
-    return CHANGED if known else NEW
+    lead = Lead(
+        uid=known.uid if known else new_uid(),
+        case_uid=candidate.case_uid,
+        sighting_uid=sighting_uid,
+        face_id=face_id,
+        reference_face_id=candidate.reference_face_id,
+        state=state,
+        rank=candidate.rank,
+        score=candidate.score,
+        log10_lr=candidate.log10_lr,
+        expected_by_chance=candidate.expected_by_chance,
+        band=candidate.band,
+        space_id=space_id,
+        created_at=known.created_at if known else now,
+        changed_at=now,
+        evidence=candidate.evidence,
+        cautions=candidate.cautions,
+        reopening=why,
+    )
+    _write(tx, lead, new=known is None)
+    if stands.reopens and (known is None or known.state != OPEN):
+        return REOPENED
+    return NEW if known is None and state == OPEN else CHANGED
 
 
 def withdraw_others(tx: Tx, face_id: int, case_uids: Collection[str]) -> int:
     """Withdraw the open leads of a probe face whose case is not among `case_uids` any more; returns how many."""
-    withdrawn = 0
-    for lead in _read(
-        tx, tx.connection.execute(select(TABLE).where(TABLE.c.face_id == face_id)).mappings().all()
-    ):
-        if lead.state == OPEN and lead.case_uid not in case_uids:
-            clear = {name: getattr(lead, name) for name in CLEAR} | {
-                "state": WITHDRAWN,
-                "changed_at": tx.now(),
-            }
-            body = {"evidence": [asdict(part) for part in lead.evidence], "cautions": list(lead.cautions)}
-            _write(tx, clear, body, new=False)
-            withdrawn += 1
-    return withdrawn
+    query = select(TABLE).where(TABLE.c.face_id == face_id, TABLE.c.state == OPEN)
+    gone = [
+        lead
+        for lead in _read(tx, tx.connection.execute(query).mappings().all())
+        if lead.case_uid not in case_uids
+    ]
+    _move(tx, gone, WITHDRAWN)
+    return len(gone)
+
+
+def close_pair(tx: Tx, case_uid: str, sighting_uid: str) -> int:
+    """Take the open leads of a pair off the queue, because the pair is decided; returns how many."""
+    open_ones = [lead for lead in of_pair(tx, case_uid, sighting_uid) if lead.state == OPEN]
+    _move(tx, open_ones, DECIDED)
+    return len(open_ones)
 
 
 def open_leads(tx: Tx) -> list[Lead]:
     """Return the leads that wait for review, strongest first."""
     query = select(TABLE).where(TABLE.c.state == OPEN).order_by(TABLE.c.expected_by_chance, TABLE.c.uid)
     return _read(tx, tx.connection.execute(query).mappings().all())
+
+
+def of_pair(tx: Tx, case_uid: str, sighting_uid: str) -> list[Lead]:
+    """Return the leads of a pair, one for each probe face, whatever their state."""
+    query = select(TABLE).where(TABLE.c.case_uid == case_uid, TABLE.c.sighting_uid == sighting_uid)
+    return _read(tx, tx.connection.execute(query.order_by(TABLE.c.face_id)).mappings().all())
+
+
+def uids_from(tx: Tx, prefix: str) -> list[str]:
+    """Return the uids of the leads that begin so, of any state; hexadecimal digits only."""
+    query = select(TABLE.c.uid).where(TABLE.c.uid.startswith(prefix, autoescape=True)).order_by(TABLE.c.uid)
+    return list(tx.connection.execute(query).scalars())
 
 
 def sightings_to_search_again(tx: Tx, case_uids: Collection[str]) -> set[str]:
@@ -134,20 +183,64 @@ def sightings_to_search_again(tx: Tx, case_uids: Collection[str]) -> set[str]:
     }
 
 
+def of_faces(tx: Tx, face_ids: Collection[int]) -> list[tuple[str, str]]:
+    """Return the case's uid and the state of each lead of these probe faces, without opening any."""
+    query = select(TABLE.c.case_uid, TABLE.c.state).order_by(TABLE.c.uid)
+    return [
+        (row.case_uid, row.state)
+        for chunk in chunks(sorted(face_ids))
+        for row in tx.connection.execute(query.where(TABLE.c.face_id.in_(chunk)))
+    ]
+
+
 def get(tx: Tx, uid: str) -> Lead | None:
     """Return one lead, or None."""
-    return next(
-        iter(_read(tx, tx.connection.execute(select(TABLE).where(TABLE.c.uid == uid)).mappings().all())), None
+    return _one(tx, TABLE.c.uid == uid)
+
+
+def _reopening(tx: Tx, face_id: int, candidate: Candidate, stands: Standing) -> Reopening | None:
+    decision = stands.decision
+    if decision is None or decision.grounds is None:
+        return None
+    probe_photo = ""
+    if stands.new_probe and (face := faces.get_many(tx, [face_id]).get(face_id)):
+        probe_photo = photos.get(tx, face.photo_uid).photo.path
+    return Reopening(
+        reference_photo=candidate.reference_photo if stands.new_reference else "",
+        probe_photo=probe_photo,
+        outcome=decision.outcome,
+        decided_at=decision.decided_at,
+        score_before=decision.grounds.score,
+        score_after=candidate.score,
+        log10_lr_before=decision.grounds.log10_lr,
+        log10_lr_after=candidate.log10_lr,
     )
 
 
-def _write(tx: Tx, clear: Mapping[str, Any], body: Mapping[str, Any], *, new: bool) -> None:
-    key = tx.store.data_key(tx, clear["sighting_uid"])
-    values = dict(clear) | {"blob": codec.seal_record(key, TABLE.name, clear, body)}
+def _move(tx: Tx, moved: Collection[Lead], state: str) -> None:
+    for lead in moved:
+        _write(tx, replace(lead, state=state, changed_at=tx.now()), new=False)
+
+
+def _write(tx: Tx, lead: Lead, *, new: bool) -> None:
+    clear = {name: getattr(lead, name) for name in CLEAR}
+    body: dict[str, Any] = {
+        "evidence": [asdict(part) for part in lead.evidence],
+        "cautions": list(lead.cautions),
+    }
+    if lead.reopening:
+        body["reopening"] = asdict(lead.reopening)
+    key = tx.store.data_key(tx, lead.sighting_uid)
+    values = clear | {"blob": codec.seal_record(key, TABLE.name, clear, body)}
     if new:
         tx.connection.execute(TABLE.insert().values(**values))
     else:
-        tx.connection.execute(TABLE.update().where(TABLE.c.uid == clear["uid"]).values(**values))
+        tx.connection.execute(TABLE.update().where(TABLE.c.uid == lead.uid).values(**values))
+
+
+def _one(tx: Tx, *which: ColumnElement[bool]) -> Lead | None:
+    rows = tx.connection.execute(select(TABLE).where(*which)).mappings().all()
+    return next(iter(_read(tx, rows)), None)
 
 
 def _read(tx: Tx, rows: Collection[Mapping[Any, Any]]) -> list[Lead]:
@@ -157,5 +250,13 @@ def _read(tx: Tx, rows: Collection[Mapping[Any, Any]]) -> list[Lead]:
         clear = {name: row[name] for name in CLEAR}
         body = codec.unseal_record(keys[row["sighting_uid"]], TABLE.name, clear, row["blob"])
         evidence = tuple(Evidence(**part) for part in body["evidence"])
-        found.append(Lead(**clear, evidence=evidence, cautions=tuple(body["cautions"])))
+        why = body.get("reopening")
+        found.append(
+            Lead(
+                **clear,
+                evidence=evidence,
+                cautions=tuple(body["cautions"]),
+                reopening=Reopening(**{**why, "outcome": Outcome(why["outcome"])}) if why else None,
+            )
+        )
     return found

@@ -133,6 +133,14 @@ def counts(tx: Tx) -> dict[UploadState, int]:
     return {state: found.get(state, 0) for state in UploadState}
 
 
+def of_photo(tx: Tx, photo_uid: str) -> list[Upload]:
+    """Return the uploads of which a stored photo is the outcome, oldest change first: its own, and those of the same again."""
+    query = select(TABLE).where(TABLE.c.photo_uid == photo_uid).order_by(TABLE.c.changed_at, TABLE.c.key)
+    return [
+        _upload(row, _key(tx, row["owner_uid"])) for row in tx.connection.execute(query).mappings().all()
+    ]
+
+
 def attention(tx: Tx) -> list[Upload]:
     """Return the uploads that gave nothing and wait for a person, oldest first."""
     query = select(TABLE).where(TABLE.c.state.notin_(GOOD)).order_by(TABLE.c.changed_at, TABLE.c.key)
