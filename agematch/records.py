@@ -366,6 +366,21 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True)
+class Grounds:
+    """What a reviewer had before them: the faces of both sides that had been compared, and the pair's strongest lead.
+
+    Face ids are never used twice, so that a face which is not among these is one that came later.
+    """
+
+    reference_faces: tuple[int, ...]
+    probe_faces: tuple[int, ...]
+    reference_face_id: int
+    face_id: int
+    score: float
+    log10_lr: float
+
+
+@dataclass(frozen=True)
 class Decision:
     """A reviewer's outcome for a case and a sighting; a different type from a score, on purpose."""
 
@@ -375,3 +390,22 @@ class Decision:
     reviewer: str
     reason: str
     decided_at: str
+    grounds: Grounds | None = None
+
+
+@dataclass(frozen=True)
+class Reopening:
+    """Why a decided pair is open again: the photo that is new since then, and the evidence then and now.
+
+    `reference_photo` and `probe_photo` are paths as stored, empty on the side where the photo was known. The scores are
+    log10, not bounded as `log10_lr` is.
+    """
+
+    reference_photo: str
+    probe_photo: str
+    outcome: Outcome
+    decided_at: str
+    score_before: float
+    score_after: float
+    log10_lr_before: float
+    log10_lr_after: float

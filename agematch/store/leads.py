@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 
-from agematch.records import Candidate, CaseState, Evidence
-from agematch.store import codec, schema
+from agematch.records import Candidate, CaseState, Decision, Evidence, Outcome, Reopening
+from agematch.store import codec, decisions, faces, photos, schema
 from agematch.store.db import Tx, chunks, new_uid
+from agematch.store.reopening import Pair, Standing, standing
 
 TABLE = schema.leads
 CLEAR = (

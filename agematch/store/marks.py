@@ -78,6 +78,15 @@ def searched_at(tx: Tx, owner_uids: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def newest_faces(tx: Tx, owner_uids: Iterable[str]) -> dict[str, int]:
+    """Return the newest face of each of these when it was last compared with everything; one that never was is left out."""
+    found: dict[str, int] = {}
+    for chunk in chunks(sorted(set(owner_uids))):
+        query = select(TABLE.c.owner_uid, TABLE.c.newest_face).where(TABLE.c.owner_uid.in_(chunk))
+        found |= {row.owner_uid: row.newest_face for row in tx.connection.execute(query)}
+    return found
+
+
 def remove(tx: Tx, owner_uid: str) -> None:
     """Forget when a sighting or case was compared."""
     tx.connection.execute(TABLE.delete().where(TABLE.c.owner_uid == owner_uid))
