@@ -260,9 +260,9 @@ def load(registry: Path | None, environ: Mapping[str, str]) -> Settings:
     path = registry / FILE_NAME if registry else None
     given: dict[str, tuple[str, Any]] = {}
     faults: list[str] = []
-    if path and path.is_file():
+    if path:
         try:
-            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            table = tomllib.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
         except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError) as err:
             raise ConfigError(
                 _("{path} cannot be read: {reason}.").format(path=path, reason=err), _("Mend the file.")

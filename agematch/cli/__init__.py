@@ -19,6 +19,8 @@ COMMANDS = {
     "enrol": "enrol",
     "embed": "embed",
     "search": "search",
+    "submit": "submit",
+    "status": "status",
     "report": "report",
     "faces": "faces",
     "edit": "edit",

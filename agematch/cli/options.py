@@ -101,3 +101,23 @@ def output_format(*allowed: str, default: str = "table") -> Callable[[Command], 
         show_default=True,
         help=_("How to print the data."),
     )
+
+
+def sighting_facts(command: Command) -> Command:
+    """Add the options that say what is known of a found child: `--sighting` and the columns of sightings.csv."""
+    options = [
+        click.option(
+            "--sighting", "sighting_id", help=_("Id of the sighting; all photos then show the same child.")
+        ),
+        click.option("--taken-on", help=_("When the photo was taken: 2019-06-01, 2019-06 or 2019.")),
+        click.option("--sex", help=_("female, male or unknown; also f, m, 女, 男.")),
+        click.option("--age-min", help=_("The found child is at least so old, in years.")),
+        click.option("--age-max", help=_("The found child is at most so old, in years.")),
+        click.option("--place", help=_("Where the child was found.")),
+        click.option("--source", help=_("orphanage, street, police, hospital, school, self or other.")),
+        click.option("--held-at", help=_("Where the child is now, and who can act.")),
+        click.option("--basis", help=_("On what ground the photo is searched.")),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from agematch.cli.options import ATTENTION, Invocation, output_format
+from agematch.cli.options import ATTENTION, Invocation, output_format, sighting_facts
 from agematch.errors import UsageError
 from agematch.i18n import _
 
@@ -43,15 +43,7 @@ HELP = _(
     "--save", is_flag=True, help=_("Record the sightings with their photos, and queue leads for review.")
 )
 @click.option("--top", type=click.IntRange(1), help=_("How many candidates to list. Default: 20, or as set."))
-@click.option("--sighting", "sighting_id", help=_("Id of the sighting; all photos then show the same child."))
-@click.option("--taken-on", help=_("When the photo was taken: 2019-06-01, 2019-06 or 2019."))
-@click.option("--sex", help=_("female, male or unknown; also f, m, 女, 男."))
-@click.option("--age-min", help=_("The found child is at least so old, in years."))
-@click.option("--age-max", help=_("The found child is at most so old, in years."))
-@click.option("--place", help=_("Where the child was found."))
-@click.option("--source", help=_("orphanage, street, police, hospital, school, self or other."))
-@click.option("--held-at", help=_("Where the child is now, and who can act."))
-@click.option("--basis", help=_("On what ground the photo is searched."))
+@sighting_facts
 @output_format()
 @click.pass_obj
 def command(

@@ -9,17 +9,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from agematch.config import Settings, inbox_path
 from agematch.errors import InboxError
 from agematch.i18n import _
 from agematch.jobs import inbox_files
 from agematch.jobs.inbox_facts import Beside, Claim, Facts, InboxRefused, facts_of_folder
+from agematch.jobs.inbox_reasons import beside, reason_text
 from agematch.jobs.inbox_walk import (
     ATTENTION,
-    REASON,
     Folder,
     Stamp,
     below,
     is_sidecar,
+    may_be_photo,
     shown_path,
     sidecars,
     stamp_of,
@@ -28,7 +30,25 @@ from agematch.jobs.inbox_walk import (
 from agematch.jobs.receipts import Receipts
 from agematch.records import Failure, FailureReason, Photo, Sighting
 
-__all__ = ["Inbox", "InboxItem", "InboxRefused"]
+__all__ = ["Inbox", "InboxItem", "InboxRefused", "folder_of"]
+LEFT_OVER_SECONDS = 86_400
+
+
+def folder_of(settings: Settings, registry: Path, named: str | Path | None = None) -> Path:
+    """Return the inbox: the one that is named, as set, or beside the registry, where it is made if it is not there.
+
+    Raises:
+        InboxError: it cannot be made.
+    """
+    if named or settings.inbox:
+        return Path(named or settings.inbox)
+    folder = inbox_path(settings, registry)
+    if os.path.isdir(registry):
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+        except OSError as err:
+            raise inbox_files.not_written(folder, err) from err
+    return folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +104,7 @@ class Inbox:
     def count(self) -> int:
         """Return about how many photos there are, for a bar. Raises InboxError where the inbox cannot be read."""
         folders = walk(self.root, lambda _mtime_ns: True, to_take_out=False)
-        return sum(sum(map(_may_be_photo, folder.files)) for folder in folders)
+        return sum(sum(map(may_be_photo, folder.files)) for folder in folders)
 
     def items(self, *, to_take_out: bool = True) -> Iterator[InboxItem | InboxRefused]:
         """Yield what is there, folder by folder, by name; no more than one folder's names are held in memory.
@@ -98,11 +118,13 @@ class Inbox:
         """
         self.unsettled = 0
         facts = Facts(self.root, tidy=to_take_out)
-        for folder in walk(self.root, self._settled, to_take_out=to_take_out):
+        for folder in walk(self.root, self.settled, to_take_out=to_take_out):
             for where, stamp, failure in folder.refused:
                 identity = f"{os.fsencode(where).hex()}\n{stamp.size}\n{stamp.mtime_ns}"
                 yield InboxRefused(shown_path(where), identity, failure)
             yield from self._folder(folder, facts)
+            if to_take_out:
+                self._sweep(folder)
         yield from facts.end()
 
     def _folder(self, folder: Folder, facts: Facts) -> Iterator[InboxItem | InboxRefused]:
@@ -110,7 +132,7 @@ class Inbox:
         yield from facts.open_tables(folder, found.tables)
         held = facts.holds(folder.where)
         plain = Sighting("", **facts_of_folder(folder.where))
-        for name in sorted(filter(_may_be_photo, folder.files)):
+        for name in sorted(filter(may_be_photo, folder.files)):
             own = found.own.get(name, [])
             claims = facts.of(folder, name, own)
             if any(one in folder.unfinished for one in own) or (held and not claims):
@@ -146,7 +168,17 @@ class Inbox:
         photo = Photo(where, taken_on=said.taken_on, face=said.face, box=said.box)
         return InboxItem(where, path, stamp, told.sighting, photo, tuple(claim.beside for claim in claims))
 
-    def _settled(self, mtime_ns: int) -> bool:
+    def _sweep(self, folder: Folder) -> None:
+        """Delete what a `submit` that was killed long ago has left: half a photo, of which nobody was told that it is in."""
+        for name in folder.unfinished:
+            path = self.root / below(folder.where, name)
+            if name.startswith(inbox_files.PARTIAL) and path.is_file():
+                age_seconds = self.clock().timestamp() - path.lstat().st_mtime
+                if age_seconds > LEFT_OVER_SECONDS:
+                    inbox_files.remove(path)
+
+    def settled(self, mtime_ns: int) -> bool:
+        """Return whether a file of this mtime, in nanoseconds, has been left alone."""
         # clocks jump: a file from the future is being written only if that future is near
         return abs(self.clock().timestamp() - mtime_ns / 1e9) >= self.settle_seconds
 
@@ -170,15 +202,15 @@ class Inbox:
         about = {"taken_out_at": now.isoformat(timespec="seconds"), **receipt}
         taken_ns = Receipts(self.root).write(item.where, item.stamp, now.date().isoformat(), about)
         inbox_files.remove(item.path)
-        for beside in item.besides:
-            beside.waiting.discard(item.where)
-            beside.taken_ns = max(beside.taken_ns, taken_ns)
-            if not beside.waiting:
-                self._remove_unchanged(self.root / beside.where, beside.stamp)
-        inbox_files.remove(_with_reason(item.path))
+        for sidecar in item.besides:
+            sidecar.waiting.discard(item.where)
+            sidecar.taken_ns = max(sidecar.taken_ns, taken_ns)
+            if not sidecar.waiting:
+                self._remove_unchanged(self.root / sidecar.where, sidecar.stamp)
+        inbox_files.remove(beside(item.path))
         again = self.root / ATTENTION / item.where
         if not os.path.lexists(again):
-            inbox_files.remove(_with_reason(again))
+            inbox_files.remove(beside(again))
 
     def attention(self, item: InboxItem, failure: Failure) -> None:
         """Move a photo and a sidecar of its own to the folder attention, with the reason beside; done again it changes nothing.
@@ -192,27 +224,19 @@ class Inbox:
         if self._changed(item.path, item.stamp) or not os.path.lexists(item.path):
             return
         target = self._free(self.root / ATTENTION / item.where)
-        own = [beside for beside in item.besides if beside.own]
-        inbox_files.write_whole(self.root, _with_reason(target), self._reason(item, own, failure).encode())
-        for beside in own:
-            ending = Path(beside.name).suffix
-            facts = target.with_name(inbox_files.fitting(target.name, ending))
-            if not self._changed(self.root / beside.where, beside.stamp):
-                inbox_files.move(self.root, self.root / beside.where, facts)
+        own = [sidecar for sidecar in item.besides if sidecar.own]
+        inbox_files.write_whole(
+            self.root, beside(target), reason_text(item.where, bool(own), failure).encode("utf-8")
+        )
+        for sidecar in own:
+            facts = target.with_name(inbox_files.fitting(target.name, Path(sidecar.name).suffix))
+            if not self._changed(self.root / sidecar.where, sidecar.stamp):
+                inbox_files.move(self.root, self.root / sidecar.where, facts)
         inbox_files.move(self.root, item.path, target)
         # another account's file keeps its time: unchanged and put back, it is told the same reason again
         with contextlib.suppress(OSError):
             os.utime(target)
-        inbox_files.remove(_with_reason(item.path))
-
-    def _reason(self, item: InboxItem, own: list[Beside], failure: Failure) -> str:
-        lines = [_("{file}: {reason}.").format(file=item.path.name, reason=failure.detail.rstrip("."))]
-        lines += [failure.remedy] if failure.remedy else []
-        back = _("When that is mended, put it back into the inbox as {where}, or delete it.")
-        lines += [back.format(where=item.where)]
-        if own:
-            lines += [_("What is said of it lies beside it; put that back as well.")]
-        return "\n".join([*lines, f"[{failure.reason}]", ""])
+        inbox_files.remove(beside(item.path))
 
     def _free(self, target: Path) -> Path:
         """Return a path that no other photo has: the one that is asked for, or one with a number."""
@@ -236,14 +260,6 @@ class Inbox:
                 _("{path} cannot be read: {reason}.").format(path=path, reason=err.strerror or err),
                 _("Check the disk, and run again: nothing is done twice."),
             ) from err
-
-
-def _may_be_photo(name: str) -> bool:
-    return not is_sidecar(name) and not name.endswith(REASON)
-
-
-def _with_reason(path: Path) -> Path:
-    return path.with_name(inbox_files.fitting(path.name, REASON))
 
 
 def _unclear(claims: list[Claim]) -> Failure | None:

@@ -21,12 +21,12 @@ def alike(name: str) -> str:
     return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())
 
 
-def fitting(name: str, ending: str = "") -> str:
+def fitting(name: str, ending: str = "", longest: int = LONGEST_NAME) -> str:
     """Return a file's name with an ending, cut where file systems would not take it as it is."""
-    if len(os.fsencode(name + ending)) <= LONGEST_NAME:
+    if len(os.fsencode(name + ending)) <= longest:
         return name + ending
     mark = f"~{_digest(name)}{ending}"
-    return os.fsencode(name)[: LONGEST_NAME - len(mark)].decode("utf-8", errors="ignore") + mark
+    return os.fsencode(name)[: longest - len(os.fsencode(mark))].decode("utf-8", errors="ignore") + mark
 
 
 def numbered(path: Path, number: int) -> Path:

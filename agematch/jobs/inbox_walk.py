@@ -211,6 +211,11 @@ def is_sidecar(name: str) -> bool:
     return name.lower().endswith(SUFFIXES)
 
 
+def may_be_photo(name: str) -> bool:
+    """Return whether a file is an upload, and no sidecar or reason that lies beside one."""
+    return not is_sidecar(name) and not name.endswith(REASON)
+
+
 def sidecars(folder: Folder) -> Sidecars:
     """Return which photo each sidecar is named after: `a.jpg.json` after `a.jpg`, `a.json` after the only `a.*`."""
     found = Sidecars()

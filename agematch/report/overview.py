@@ -33,6 +33,22 @@ def stats_table(
     )
 
 
+def inbox_table(waiting: int, unfinished: int, refused: int, attention: int) -> Table:
+    """Return what lies in the inbox."""
+    rows = [
+        (_("Photos that the next night takes in"), waiting),
+        (_("Still being written, or waiting for what is said of them"), unfinished),
+        (_("Cannot be used where they are; the next night says why"), refused),
+        (_("In attention, each with its reason beside it"), attention),
+    ]
+    return table(
+        _("The inbox"),
+        (_("What"), _("Number")),
+        [(name, f"{number:,}") for name, number in rows],
+        right=(1,),
+    )
+
+
 def faces_table(photo: str, faces: Sequence[Face]) -> Table:
     """Return the faces of a photo with the numbers by which they are chosen."""
     rows = [
