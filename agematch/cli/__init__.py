@@ -22,6 +22,8 @@ COMMANDS = {
     "submit": "submit",
     "status": "status",
     "report": "report",
+    "review": "review",
+    "review": "review",
     "faces": "faces",
     "edit": "edit",
     "stats": "stats",

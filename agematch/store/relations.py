@@ -128,6 +128,13 @@ def get(tx: Tx, uid: str) -> Relation:
     return _read(tx, rows)[0]
 
 
+def uids_from(tx: Tx, prefix: str) -> list[str]:
+    """Return the uids of the `same_child` relations that begin so, of any state; hexadecimal digits only."""
+    query = select(TABLE.c.uid).where(TABLE.c.kind == RelationKind.SAME_CHILD)
+    query = query.where(TABLE.c.uid.startswith(prefix, autoescape=True))
+    return list(tx.connection.execute(query.order_by(TABLE.c.uid)).scalars())
+
+
 def remove(tx: Tx, uid: str) -> None:
     """Take a relation back, without a trace of its answers."""
     tx.connection.execute(TABLE.delete().where(TABLE.c.uid == uid))

@@ -1,0 +1,179 @@
+"""The queue for review, one lead with all that speaks for and against it, and proposed links, as tables and as JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from agematch.i18n import _
+from agematch.records import CandidateList, Case, Decision, Reopening, Sighting
+from agematch.report import codes, facts, words
+from agematch.report.jsonl import ACTS_IN_A_TERMINAL, candidate_list_json
+from agematch.report.table import Table, candidate_table, table
+
+LEADS_SCHEMA, LEAD_SCHEMA, LINKS_SCHEMA = "agematch.leads/1", "agematch.lead/1", "agematch.links/1"
+SHORT = 8
+"""So many digits of a uid are printed in tables: unique among a hundred thousand leads but for one time in a few."""
+
+
+@dataclass(frozen=True)
+class LeadRow:
+    """A lead in the queue."""
+
+    lead: str
+    state: str
+    sighting_id: str
+    case_id: str
+    band: str
+    log10_lr: float
+    score: float
+    expected_by_chance: float
+    since: str
+    reopening: Reopening | None = None
+
+
+@dataclass(frozen=True)
+class ShownLead:
+    """A lead with all that a reviewer needs: its candidate, both sides' facts, and what was decided before, the first first."""
+
+    row: LeadRow
+    found: CandidateList
+    sighting: Sighting
+    case: Case
+    decisions: tuple[Decision, ...]
+
+
+@dataclass(frozen=True)
+class LinkRow:
+    """Two sightings that may be of one child; `state` is that of the relation."""
+
+    link: str
+    state: str
+    one_sighting_id: str
+    other_sighting_id: str
+    reason: str
+    since: str
+
+
+def no_identification() -> str:
+    """Say what a lead is not."""
+    return _(
+        "No result is an identification: two people look at each lead, neither knowing what the other thinks, and "
+        "only a DNA test confirms."
+    )
+
+
+def reopening_sentence(why: Reopening) -> str:
+    """Say why a decided pair is back: which photo is new, and what the evidence was and is."""
+    new = []
+    if why.reference_photo:
+        new.append(_("the case has a new photo, {photo}").format(photo=why.reference_photo))
+    if why.probe_photo:
+        new.append(_("the found child has a new photo, {photo}").format(photo=why.probe_photo))
+    return _(
+        "Back after the decision “{outcome}” of {day}: {new}; the evidence was {before} (score {score_before:+.2f}) "
+        "and is now {after} (score {score_after:+.2f})."
+    ).format(
+        outcome=_(codes.OUTCOMES[why.outcome]),
+        day=why.decided_at[:10],
+        new=_(" and ").join(new),
+        before=words.likelihood_ratio(why.log10_lr_before),
+        score_before=why.score_before,
+        after=words.likelihood_ratio(why.log10_lr_after),
+        score_after=why.score_after,
+    )
+
+
+def leads_table(rows: Sequence[LeadRow]) -> Table:
+    """Return the queue, one lead a row, with the reasons why decided pairs are back below it."""
+    columns = (
+        _("Lead"),
+        _("Sighting"),
+        _("Case"),
+        _("Strength"),
+        _("Times more probable"),
+        _("By chance"),
+        _("Since"),
+        _("Back"),
+    )
+    lines = [
+        (
+            row.lead[:SHORT],
+            row.sighting_id,
+            row.case_id,
+            codes.band_words(row.band),
+            words.likelihood_ratio(row.log10_lr),
+            words.chance_number(row.expected_by_chance),
+            row.since[:10],
+            _("yes") if row.reopening else "",
+        )
+        for row in rows
+    ]
+    notes = [f"{row.lead[:SHORT]}: {reopening_sentence(row.reopening)}" for row in rows if row.reopening]
+    return table(_("Leads that wait for review"), columns, lines, [*notes, no_identification()], right=(4, 5))
+
+
+def shown_tables(shown: ShownLead) -> list[Table]:
+    """Return a lead's evidence with its cautions, the facts of both sides, and the decisions on the pair."""
+    tables = [candidate_table(shown.found)]
+    pairs = [
+        (fact.label, fact.case_says, fact.sighting_says, _agreement(fact.agrees))
+        for fact in facts.paired(shown.case, shown.sighting)
+    ]
+    columns = (_("Fact"), _("Missing child"), _("Found child"), "")
+    tables.append(table(_("What people say of the two"), columns, pairs))
+    history = [
+        (one.decided_at[:16].replace("T", " "), one.reviewer, _(codes.OUTCOMES[one.outcome]), one.reason)
+        for one in shown.decisions
+    ]
+    notes = [reopening_sentence(shown.row.reopening)] if shown.row.reopening else []
+    if not history:
+        notes.append(_("Nobody has decided this pair yet."))
+    columns = (_("When (UTC)"), _("Who"), _("Outcome"), _("Why"))
+    tables.append(table(_("Decisions on this pair"), columns, history, [*notes, no_identification()]))
+    return tables
+
+
+def links_table(rows: Sequence[LinkRow]) -> Table:
+    """Return the links that wait for an answer."""
+    lines = [
+        (row.link[:SHORT], row.one_sighting_id, row.other_sighting_id, row.reason, row.since[:10])
+        for row in rows
+    ]
+    columns = (_("Link"), _("Sighting"), _("Other sighting"), _("Why"), _("Since"))
+    return table(_("Sightings that may be of one child"), columns, lines, [no_identification()])
+
+
+def lead_line(row: LeadRow) -> str:
+    """Return a lead of the queue as a line of JSON."""
+    return _line({"schema": LEADS_SCHEMA, **asdict(row)})
+
+
+def shown_line(shown: ShownLead) -> str:
+    """Return a lead with its evidence and the decisions on its pair as a line of JSON; facts of people are left out."""
+    made = [
+        {"decided_at": one.decided_at, "reviewer": one.reviewer, "outcome": one.outcome, "reason": one.reason}
+        for one in shown.decisions
+    ]
+    found = candidate_list_json(shown.found)
+    cautions = [caution for candidate in shown.found.candidates for caution in candidate.cautions]
+    about = {"schema": LEAD_SCHEMA, **asdict(shown.row), "found": found, "cautions": cautions}
+    return _line({**about, "decisions": made})
+
+
+def link_line(row: LinkRow) -> str:
+    """Return a proposed link as a line of JSON."""
+    return _line({"schema": LINKS_SCHEMA, **asdict(row)})
+
+
+def _line(value: Mapping[str, Any]) -> str:
+    line = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return ACTS_IN_A_TERMINAL.sub(lambda match: f"\\u{ord(match[0]):04x}", line)
+
+
+def _agreement(agrees: bool | None) -> str:
+    if agrees is None:
+        return ""
+    return _("agrees") if agrees else _("differs")
