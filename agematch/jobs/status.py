@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from enum import StrEnum
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
+from agematch.intake.signs import IN_NAME
 from agematch.jobs.files import read_photo
 from agematch.jobs.inbox import Inbox
 from agematch.jobs.inbox_facts import InboxRefused
@@ -18,7 +18,7 @@ from agematch.jobs.inbox_reasons import read_reason
 from agematch.jobs.inbox_walk import ATTENTION, Stamp, below, finished_name, may_be_photo, walk
 from agematch.jobs.receipts import Receipts
 from agematch.records import Context, Failure, UploadState
-from agematch.store import decisions, faces, leads, ledger, photos, relations, sightings
+from agematch.store import counts, faces, leads, ledger, photos, relations, sightings
 from agematch.store.db import Store, Tx
 from agematch.store.photos import StoredPhoto
 
@@ -153,7 +153,7 @@ class Status:
 
     def _taken_in(self, asked: str, where: str) -> list[PhotoStatus]:
         """Return what the receipts of this path say; the ledger says more where the receipt names the upload."""
-        if where.startswith("/") or ".." in PurePosixPath(where).parts:
+        if where.startswith("/") or ".." in PurePosixPath(where).parts or IN_NAME.search(where):
             return []
         answers = []
         for receipt in self._receipts.read(where):
@@ -224,7 +224,7 @@ def _of_photo(tx: Tx, asked: str, photo: StoredPhoto, upload: ledger.Upload | No
     first = next((one for one in uploads if one not in again), None)
     chosen = upload or first or (again[0] if again else None)
     seen = [face.id for face in faces.of_photo(tx, photo.uid) if face.models]
-    waiting, decided = _leads(tx, photo.owner_uid, seen)
+    found = counts.leads_of_faces(tx, seen)
     duplicate = chosen is not None and chosen.state is UploadState.DUPLICATE
     return PhotoStatus(
         asked=asked,
@@ -234,18 +234,11 @@ def _of_photo(tx: Tx, asked: str, photo: StoredPhoto, upload: ledger.Upload | No
         state=chosen.state if chosen else None,
         failure=(chosen.failure if chosen else None) or (None if duplicate else photo.failure),
         faces=len(seen),
-        leads_waiting=waiting,
-        leads_decided=decided,
+        leads_waiting=found.get(leads.OPEN, 0),
+        leads_decided=found.get(leads.DECIDED, 0),
         earlier_at=(photo.created_at if first else _earlier(tx, photo)) if duplicate else "",
         came_again=len(again) if first and not upload else 0,
     )
-
-
-def _leads(tx: Tx, sighting_uid: str, face_ids: list[int]) -> tuple[int, int]:
-    found = leads.of_faces(tx, face_ids)
-    decided = {one.case_uid for one in decisions.of_sighting(tx, sighting_uid)}
-    states = Counter(state for _case_uid, state in found)
-    return states[leads.OPEN], len({case_uid for case_uid, _state in found} & decided)
 
 
 def _earlier(tx: Tx, photo: StoredPhoto) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
+
 from sqlalchemy import Table, func, select
 
 from agematch.records import CaseState
 from agematch.store import leads as lead_records
 from agematch.store import schema
-from agematch.store.db import Tx
+from agematch.store.db import Tx, chunks
 
 
 def cases_by_state(tx: Tx) -> dict[CaseState, int]:
@@ -42,6 +45,15 @@ def leads(tx: Tx) -> int:
     """Count the leads that wait for review."""
     query = select(func.count()).select_from(schema.leads).where(schema.leads.c.state == lead_records.OPEN)
     return int(tx.connection.execute(query).scalar_one())
+
+
+def leads_of_faces(tx: Tx, face_ids: Collection[int]) -> dict[str, int]:
+    """Count the leads of these probe faces, by state."""
+    found: Counter[str] = Counter()
+    for chunk in chunks(sorted(face_ids)):
+        query = select(schema.leads.c.state).where(schema.leads.c.face_id.in_(chunk))
+        found.update(tx.connection.execute(query).scalars())
+    return dict(found)
 
 
 def _count(tx: Tx, table: Table) -> int:
