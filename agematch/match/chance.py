@@ -48,23 +48,47 @@ def expected_by_chance(
     first, last = np.floor(scores.min() / STEP), np.ceil(scores.max() / STEP)
     points = np.arange(first, last + 1) * STEP
     rounded = [np.round(values * 1000).astype(np.int64) for values in (gallery.offset, gallery.spread)]
-    keys = np.stack([gallery.condition, gallery.photos, *rounded], axis=1)
-    distinct, key = np.unique(keys, axis=0, return_inverse=True)
-    key = key.reshape(-1)
-    missed = np.empty((len(distinct), len(points)))  # log of the chance that a photo of this key stays below
-    for i, (condition, photos, offset, spread) in enumerate(distinct):
-        z = inverse(conditions.curve[condition], (points - offset / 1000) * LN10) / (spread / 1000)
-        missed[i] = _log_below(tail, z) * float(photos) ** (photos_exponent - 1)
+    distinct, key = _distinct(np.stack([gallery.condition, gallery.photos, *rounded], axis=1))
+    missed = _log_missed(distinct, points, conditions, tail, photos_exponent)
     count = np.zeros(len(points))
     starts = np.flatnonzero(np.r_[True, gallery.case[1:] != gallery.case[:-1]])
     several = np.diff(np.r_[starts, len(gallery.case)]) > 1
     single = np.bincount(key[starts[~several]], minlength=len(distinct)).astype(np.float64)
     count += single @ -np.expm1(missed)
-    ends = np.r_[starts[1:], len(gallery.case)]
-    for start, end in zip(starts[several], ends[several], strict=True):
-        count -= np.expm1(missed[key[start:end]].sum(axis=0))
+    if several.any():
+        begin, photos = starts[several], np.diff(np.r_[starts, len(gallery.case)])[several]
+        all_missed = missed[key[begin]]
+        for nth in range(1, int(photos.max())):
+            more = photos > nth
+            all_missed[more] += missed[key[begin[more] + nth]]
+        count -= np.expm1(all_missed).sum(axis=0)
     log_count = np.log(np.maximum(count * gallery.scale, 1e-300))
     result: Floats = np.exp(np.interp(scores, points, log_count))
+    return result
+
+
+def _distinct(keys: Ints) -> tuple[Ints, Ints]:
+    """Return the distinct rows of (n, 4) whole numbers, and which of them each row is, (n,)."""
+    code = np.zeros(len(keys), dtype=np.int64)
+    for column in (
+        keys - keys.min(axis=0)
+    ).T:  # one number says all: a sort of numbers is ten times as fast as one of rows
+        code = np.unique(code * (column.max() + 1) + column, return_inverse=True)[1].reshape(-1)
+    _codes, first, row = np.unique(code, return_index=True, return_inverse=True)
+    return keys[first], row.reshape(-1)
+
+
+def _log_missed(
+    distinct: Ints, points: Floats, conditions: Conditions, tail: Tail, photos_exponent: float
+) -> Floats:
+    """Return the log of the chance that a photo of each key, (keys, 4), stays below each score, (keys, points)."""
+    z = np.empty((len(distinct), len(points)))
+    for condition in np.unique(distinct[:, 0]):
+        here = distinct[:, 0] == condition
+        needed = (points[None, :] - distinct[here, 2:3] / 1000) * LN10
+        z[here] = inverse(conditions.curve[condition], needed.ravel()).reshape(needed.shape)
+    below = _log_below(tail, z / (distinct[:, 3:4] / 1000))
+    result: Floats = below * distinct[:, 1:2].astype(np.float64) ** (photos_exponent - 1)
     return result
 
 
