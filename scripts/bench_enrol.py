@@ -29,6 +29,7 @@ import time
 import warnings
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
@@ -39,7 +40,7 @@ from agematch.config import Settings, available_processors
 from agematch.jobs.enrol import EnrolItem
 from agematch.records import Case, Context, Photo
 from agematch.registry import Registry
-from agematch.vision.choose import OneFace
+from agematch.vision.choose import OneFace, Wanted
 from agematch.vision.settings import VisionSettings
 from agematch.vision.weights import models_dir
 from agematch.vision.worker import analyse_in_worker, init_worker
@@ -97,13 +98,13 @@ def items(files: Sequence[Path], prefix: str) -> list[EnrolItem]:
     return [EnrolItem("", Case(f"{prefix}-{n}"), Photo(str(file))) for n, file in enumerate(files)]
 
 
-def bare(processes: int) -> Contestant:
-    """Return the contestant that analyses photographs and keeps nothing."""
+def bare(processes: int, wanted: Wanted | None = None) -> Contestant:
+    """Return the contestant that analyses photographs and keeps nothing; what it looks for is one face if nothing is said."""
 
     def seconds(files: Sequence[Path]) -> float:
         prepared = (SPAWN.Barrier(processes), models_dir(), VisionSettings())
         with ProcessPoolExecutor(processes, SPAWN, _begin, prepared) as executor:
-            return mapped(executor, _analyse, files, processes)
+            return mapped(executor, partial(_analyse, wanted=wanted or OneFace()), files, processes)
 
     return seconds
 
@@ -113,8 +114,8 @@ def _begin(all_ready: Barrier, models: Path, settings: VisionSettings) -> None:
     all_ready.wait()
 
 
-def _analyse(path: Path) -> int:
-    return len(analyse_in_worker(path.read_bytes(), OneFace()).faces)
+def _analyse(path: Path, wanted: Wanted) -> int:
+    return len(analyse_in_worker(path.read_bytes(), wanted).faces)
 
 
 def face_recognition(processes: int) -> Contestant:
