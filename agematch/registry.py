@@ -18,7 +18,6 @@ from agematch.jobs import embed as embed_job
 from agematch.jobs import enrol as enrol_job
 from agematch.jobs import manifests, reports
 from agematch.jobs import review as review_job
-from agematch.jobs import review as review_job
 from agematch.jobs import search as search_job
 from agematch.jobs import stats as stats_job
 from agematch.jobs.advise import CaseAdvice, advise_cases
@@ -367,11 +366,6 @@ class Registry:
     def review(self) -> review_job.Reviewer:
         """Look at leads, decide pairs, and answer proposed links."""
         return review_job.Reviewer(self._store, self._context, self.rules())
-
-    @property
-    def review(self) -> review_job.Review:
-        """List, show and decide leads, and answer proposed links."""
-        return review_job.Review(self._store, self._context, self.rules())
 
     @property
     def _max_bytes(self) -> int:

@@ -23,7 +23,6 @@ COMMANDS = {
     "status": "status",
     "report": "report",
     "review": "review",
-    "review": "review",
     "faces": "faces",
     "edit": "edit",
     "stats": "stats",
