@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agematch.intake import cases, dates, readers, sightings
+from agematch.intake import cases, dates, readers, sidecar, sightings
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "formats.md").read_text(encoding="utf-8")
 
@@ -60,6 +60,19 @@ def test_the_examples_are_read_without_a_problem(read_cases, read_sightings) -> 
     ] and not found.problems
     seen = read_sightings(example.search(section("sightings.csv"))[1])
     assert [row.sighting.sighting_id for row in seen.rows] == ["S-1", "S-1", "S-2"] and not seen.problems
+
+
+def test_the_examples_of_the_inbox_are_read_without_a_problem(tmp_path) -> None:
+    blocks = re.findall(r"```(json|csv)\n(.*?)```", section("The inbox"), re.DOTALL)
+    named = {"IMG_2201.jpg": "S-7", "IMG_2202.jpg": "S-7"}
+    wanted = [{"li.jpg": "S-1"}, {"li.jpg": "S-1"}, named, named]
+    for (ending, text), photos in zip(blocks, wanted, strict=True):
+        path = tmp_path / f"facts.{ending}"
+        path.write_text(text, encoding="utf-8")
+        found = sidecar.read(path, "li.jpg" if len(photos) == 1 else None)
+        assert {one.file: one.sighting.sighting_id for one in found.told} == photos and not found.unusable
+        assert all(not one.sighting.extra for one in found.told)
+    assert f"{sidecar.MAX_JSON_BYTES >> 20} MiB" in section("The inbox")
 
 
 def test_links_inside_the_page_lead_somewhere() -> None:
