@@ -157,9 +157,9 @@ def score_ceiling(
         return -np.inf
     known = facts.ages(query, gallery, rows)
     faces = _faces(gallery, rows, np.full(len(rows), similarity), known, by)
-    compared = _Compared(rows, faces, known, scored.grown, _conditions(known, scored.grown, by))
     z = scored.level.standardise(faces)
-    return float(_best_of_cases(query, gallery, compared, z, scored.level, by).score.max())
+    face = _face(gallery, faces, _conditions(known, scored.grown, by), z, by)
+    return float((face + _other(query, gallery, known, by)[faces.case]).max())
 
 
 def _faces(
@@ -173,11 +173,23 @@ def _conditions(known: facts.Ages, grown: float, by: Scorer) -> Conditions:
     return conditions(face, known.age_low, known.age_high, known.gap_low, known.gap_high, grown)
 
 
+def _face(gallery: GalleryTable, faces: Comparisons, conditions: Conditions, z: Floats, by: Scorer) -> Floats:
+    """Return each comparison's face log10 LR, unbounded, less what the number of photos of its case costs."""
+    photos = gallery.references_of_case[faces.case]
+    result: Floats = (conditions.log_lr(z) - by.parameters.face.photos * np.log(photos)) / LN10
+    return result
+
+
+def _other(query: ProbeQuery, gallery: GalleryTable, known: facts.Ages, by: Scorer) -> Floats:
+    """Return what age and sex add to the score of each case of the gallery."""
+    age = facts.age_log10_lr(query, known, by.parameters.facts, by.apparent_age)
+    return np.nan_to_num(age) + np.nan_to_num(facts.sex_log10_lr(query, gallery.cases, by.parameters.facts))
+
+
 def _best_of_cases(
     query: ProbeQuery, gallery: GalleryTable, compared: _Compared, z: Floats, found: Level, by: Scorer
 ) -> Scores:
-    photos = gallery.references_of_case[compared.faces.case]
-    face = (compared.conditions.log_lr(z) - by.parameters.face.photos * np.log(photos)) / LN10
+    face = _face(gallery, compared.faces, compared.conditions, z, by)
     order = np.lexsort((compared.rows, -face, compared.faces.case))  # rows are in order of face_id
     best = (
         order[np.flatnonzero(np.r_[True, np.diff(compared.faces.case[order]) != 0])] if len(order) else order
