@@ -17,7 +17,7 @@ OUTCOMES = {
 }
 
 HELP = _(
-    """Look at the leads that wait, and decide on them. No lead and no decision is an identification: only DNA confirms.
+    """Look at the leads that wait, and decide on them. No result is an identification: only DNA confirms.
 
     A lead is a pair: a found child and a missing one whom few unrelated children would resemble as much. Look at each
     photo by itself before you look at both. Trust what lasts: ears, the line of the eyes, scars. If you cannot tell,
@@ -57,33 +57,31 @@ def command() -> None:
 )
 @click.option("--band", type=click.Choice(BANDS), help=_("Only leads whose evidence has this strength."))
 @click.option("--sighting", "sighting_id", default="", help=_("Only leads of this sighting."))
-@click.option(
-    "--limit", type=click.IntRange(1), default=50, show_default=True, help=_("How many leads to show.")
-)
 @output_format("table", "jsonl")
 @click.pass_obj
-def list_leads(invocation: Invocation, band: str | None, sighting_id: str, limit: int, output: str) -> None:
-    from agematch.cli.output import print_table
-    from agematch.report.jsonl import json_line
-    from agematch.report.review import line_json, queue_table
+def list_leads(invocation: Invocation, band: str | None, sighting_id: str, output: str) -> None:
+    from agematch.cli.output import print_table, say
+    from agematch.report.review import lead_line, leads_table
 
     with invocation.open() as registry:
-        queue = registry.review.queue(band=band or "", sighting_id=sighting_id, limit=limit)
-    if output == "table":
-        print_table(queue_table(queue.lines, queue.total))
-        return
-    for line in queue.lines:
-        click.echo(json_line(line_json(line)))
+        rows = registry.review.open_leads(band=band or "", sighting_id=sighting_id)
+    if output == "jsonl":
+        for row in rows:
+            click.echo(lead_line(row))
+    elif rows:
+        print_table(leads_table(rows))
+        say(_("Look at one: agematch review show {lead} --html FILE").format(lead=rows[0].lead[:8]))
+    else:
+        say(_("No lead waits for review."))
 
 
 @command.command(
     "show",
     help=_(
-        """Show what is known of a lead: evidence, chance, cautions, both photos, what was decided and why it came back.
+        """Show what is known of a lead: evidence, chance, cautions, both sides' facts, decisions, and why it came back.
 
-        Name, place and story are not shown: whoever has read them sees a likeness in the faces too. The audit records
-        that you looked. With --html the two photos stand side by side in a file, in the clear: keep it encrypted, and
-        delete it when the review is done.
+        The audit records that you looked. With --html the two photos stand side by side in a file, in the clear: look at
+        them before you read the facts, keep the file encrypted, and delete it when the review is done.
 
         \b
         Examples:
@@ -100,19 +98,17 @@ def list_leads(invocation: Invocation, band: str | None, sighting_id: str, limit
 @click.pass_obj
 def show(invocation: Invocation, lead: str, page: str | None, output: str) -> None:
     from agematch.cli.output import print_table, say
-    from agematch.report.jsonl import json_line
-    from agematch.report.review import lead_json, lead_tables, no_identification
+    from agematch.report.review import shown_line, shown_tables
 
     with invocation.open() as registry:
-        view = registry.review.show(lead)
+        shown = registry.review.show(lead)
         if page:
             registry.review.write_html(lead, Path(page))
     if output == "jsonl":
-        click.echo(json_line(lead_json(view)))
+        click.echo(shown_line(shown))
     else:
-        for table in lead_tables(view):
+        for table in shown_tables(shown):
             print_table(table)
-        say(no_identification())
     if page:
         say(_("Wrote both photos to {path}; delete it when the review is done.").format(path=page))
 
@@ -122,7 +118,7 @@ def show(invocation: Invocation, lead: str, page: str | None, output: str) -> No
     help=_(
         """Decide on a lead's pair: same, inconclusive or different; all leads of the pair leave the queue.
 
-        "same" says that the photos support one person, "different" that they support two. Neither identifies anybody.
+        "same" says that the photos support one person, "different" that they support two; neither is an identification.
         You decide in your own name (--actor, before "review"), and the reason is kept. To take it back, decide again.
 
         \b
@@ -139,11 +135,23 @@ def show(invocation: Invocation, lead: str, page: str | None, output: str) -> No
 def decide(invocation: Invocation, lead: str, outcome: str, reason: str) -> None:
     from agematch.cli.output import say
     from agematch.records import Outcome
-    from agematch.report.review import outcome_sentence
+    from agematch.report.codes import OUTCOMES as WORDS
+    from agematch.report.review import no_identification
 
     with invocation.open() as registry:
-        decision, settled = registry.review.decide(lead, Outcome(OUTCOMES[outcome]), reason)
-    say(outcome_sentence(decision, settled))
+        decided = registry.review.decide(lead, Outcome(OUTCOMES[outcome]), reason)
+    decision, closed = decided.decision, decided.leads_closed
+    text = _("Decided: {outcome}, by {reviewer}.").format(
+        outcome=_(WORDS[decision.outcome]), reviewer=decision.reviewer
+    )
+    if closed == 1:
+        text += " " + _("1 lead of this pair leaves the queue.")
+    elif closed:
+        text += " " + _("{number} leads of this pair leave the queue.").format(number=closed)
+    if decided.corrects:
+        text += " " + _("It corrects an earlier decision, which is kept.")
+    say(text)
+    say(no_identification())
 
 
 @command.command(
@@ -161,23 +169,26 @@ def decide(invocation: Invocation, lead: str, outcome: str, reason: str) -> None
 @output_format("table", "jsonl")
 @click.pass_obj
 def links(invocation: Invocation, output: str) -> None:
-    from agematch.cli.output import print_table
-    from agematch.report.jsonl import json_line
-    from agematch.report.review import link_json, links_table
+    from agematch.cli.output import print_table, say
+    from agematch.report.review import link_line, links_table
 
     with invocation.open() as registry:
-        found = registry.review.links()
-    if output == "table":
-        print_table(links_table(found))
-        return
-    for one in found:
-        click.echo(json_line(link_json(one)))
+        rows = registry.review.links()
+    if output == "jsonl":
+        for row in rows:
+            click.echo(link_line(row))
+    elif rows:
+        print_table(links_table(rows))
+    else:
+        say(_("No link waits for an answer."))
 
 
 @command.command(
     "link",
     help=_(
-        """Say whether two sightings are the same child. What is different stays so, and is not proposed again.
+        """Say whether two sightings are of the same child. What is different stays so, and is not proposed again.
+
+        No result is an identification, and neither is a link: it says that two sightings look like one child.
 
         \b
         Examples:
@@ -188,16 +199,16 @@ def links(invocation: Invocation, output: str) -> None:
 )
 @click.argument("link")
 @click.argument("answer", type=click.Choice(("same", "different")))
-@click.option("--reason", default="", help=_("Why; kept with the answer, sealed."))
+@click.option("--reason", required=True, help=_("Why; kept with the answer, sealed."))
 @click.pass_obj
 def link_sightings(invocation: Invocation, link: str, answer: str, reason: str) -> None:
     from agematch.cli.output import say
 
     with invocation.open() as registry:
-        changed = registry.review.link(link, same=answer == "same", reason=reason)
-    if not changed:
-        say(_("That was the answer before; nothing is changed."))
-    elif answer == "same":
-        say(_("The two sightings are linked as one child."))
-    else:
-        say(_("The two sightings are different children, and are not proposed again."))
+        row = registry.review.link(link, same=answer == "same", reason=reason)
+    text = (
+        _("The sightings {one} and {other} are linked as one child.")
+        if answer == "same"
+        else _("The sightings {one} and {other} are kept apart: two children, and not proposed again.")
+    )
+    say(text.format(one=row.one_sighting_id, other=row.other_sighting_id))

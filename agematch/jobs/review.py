@@ -262,3 +262,18 @@ def _grounds(tx: Tx, lead: Lead) -> Grounds:
         score=strongest.score,
         log10_lr=strongest.log10_lr,
     )
+
+
+def _link_rows(tx: Tx, found: Sequence[Relation]) -> list[LinkRow]:
+    named = sightings.get_many(tx, {uid for one in found for uid in (one.first_uid, one.second_uid)})
+    return [
+        LinkRow(
+            one.uid,
+            one.state,
+            named[one.first_uid].sighting.sighting_id,
+            named[one.second_uid].sighting.sighting_id,
+            one.reason,
+            one.created_at,
+        )
+        for one in found
+    ]
