@@ -107,3 +107,24 @@ def test_what_cannot_be_sent_safely_is_refused(tmp_path, line, part):
 )
 def test_what_counts_as_this_machine(host, here):
     assert config.on_this_machine(host) is here
+
+
+def test_where_the_inbox_is(tmp_path):
+    settings = config.load(tmp_path, {"AGEMATCH_INBOX_SETTLE_SECONDS": "0"})
+    assert settings.inbox_settle_seconds == 0 and config.Settings().inbox_settle_seconds == 60
+    assert config.inbox_path(settings, tmp_path / "registry") == tmp_path / "registry-inbox"
+    set_to = config.load(tmp_path, {"AGEMATCH_INBOX": str(tmp_path / "uploads")})
+    assert config.inbox_path(set_to, tmp_path / "registry") == tmp_path / "uploads"
+    assert "inbox must be the whole path of a file or folder, not 'uploads'" in refused(
+        tmp_path, 'inbox = "uploads"'
+    )
+    assert "inbox_settle_seconds must be a whole number" in refused(tmp_path, "inbox_settle_seconds = -1")
+
+
+def test_settings_that_may_not_be_seen_are_told(tmp_path, monkeypatch):
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(config.Path, "is_file", refuse)
+    with pytest.raises(ConfigError, match=r"agematch\.toml cannot be read: .*Permission denied"):
+        config.load(tmp_path, {})
