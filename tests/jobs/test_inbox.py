@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from agematch.config import Settings
 from agematch.errors import InboxError
 from agematch.jobs import inbox_walk
-from agematch.jobs.inbox import InboxItem, InboxRefused
+from agematch.jobs.inbox import InboxItem, InboxRefused, folder_of
 from agematch.records import Sex, Source
+from tests.conftest import is_private
 from tests.jobs.inboxes import NOW, Filled
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names and files of this kind are there on POSIX only")
@@ -387,3 +389,13 @@ def test_a_large_folder_is_looked_through_with_little_memory(filled) -> None:
 def test_now_is_what_the_clock_says(filled) -> None:
     filled.put("a.jpg")
     assert NOW.timestamp() - filled.item().stamp.mtime_ns / 1e9 == pytest.approx(10_000)
+
+
+def test_the_inbox_beside_the_registry_is_made_and_no_other(tmp_path) -> None:
+    (tmp_path / "reg").mkdir()
+    assert folder_of(Settings(), tmp_path / "reg") == tmp_path / "reg-inbox"
+    assert is_private(tmp_path / "reg-inbox")
+    folder_of(Settings(), tmp_path / "nowhere")
+    assert folder_of(Settings(inbox=str(tmp_path / "set")), tmp_path / "reg") == tmp_path / "set"
+    assert folder_of(Settings(inbox=str(tmp_path / "set")), tmp_path / "reg", "named") == Path("named")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["reg", "reg-inbox"]
