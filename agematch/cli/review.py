@@ -1,4 +1,4 @@
-"""`agematch review`: look at leads, decide on them, and say whether two sightings are one child."""
+"""`agematch review`: the leads that wait, one pair looked at, what is decided of it, and links between sightings."""
 
 from __future__ import annotations
 
@@ -8,33 +8,37 @@ import click
 
 from agematch.cli.options import Invocation, output_format
 from agematch.i18n import _
+from agematch.records import Outcome
+from agematch.report.codes import BANDS, OUTCOMES
 
-BANDS = ("support against", "weak", "moderate", "moderately strong", "more than 1,000")
-OUTCOMES = {
-    "same": "supports_same_person",
-    "inconclusive": "inconclusive",
-    "different": "supports_different_people",
+OUTCOME_OF = {
+    "same": Outcome.SUPPORTS_SAME,
+    "inconclusive": Outcome.INCONCLUSIVE,
+    "different": Outcome.SUPPORTS_DIFFERENT,
 }
-
 HELP = _(
-    """Look at the leads that wait, and decide on them. No result is an identification: only DNA confirms.
+    """Look at leads and decide them: the queue, one pair with its evidence, your outcome and why.
 
-    A lead is a pair: a found child and a missing one whom few unrelated children would resemble as much. Look at each
-    photo by itself before you look at both. Trust what lasts: ears, the line of the eyes, scars. If you cannot tell,
-    say inconclusive; it is a good answer.
+    No result is an identification. A decision says what the photos support in the eyes of one person; a second one
+    looks without knowing it, and only a DNA test confirms. Until then no family and no child is told.
 
-    A decision is on the pair, and is kept with its reason and with the photos that had been compared. The pair then
-    stays off the queue, and comes back only when a later photo of either child makes the evidence about three times
-    stronger; the lead says which photo. To take a decision back, decide again: the last one counts, all are kept.
+    A decided pair leaves the queue. It comes back only when a photo that is new since then makes the evidence about
+    three times stronger, and then it says so. "Inconclusive" is a good answer where you cannot tell.
+
+    LEAD is the id that `review list` prints, or its first 4 or more characters.
 
     \b
     Examples:
-      agematch review list
-      agematch review show 3f9a21c0 --html pair.html
-      agematch review decide 3f9a21c0 different --reason "the ears differ"
+      agematch review list --band "moderately strong"
+      agematch review show 3fa9c1d2 --html pair.html
+      agematch review decide 3fa9c1d2 different --reason "ears and hairline differ"
       agematch review links
-      agematch review link 77b0 same --reason "the same scar, the same home"
+      agematch review link 77b0e4a1 same --reason "same shirt, same room"
     """
+)
+
+reason_option = click.option(
+    "--reason", required=True, help=_("What you saw; kept, encrypted, with the decision.")
 )
 
 
@@ -46,31 +50,40 @@ def command() -> None:
 @command.command(
     "list",
     help=_(
-        """Show the leads that wait for a decision, the greatest weight of evidence first.
+        """List the leads that wait for review, the greatest weight of evidence first.
+
+        "By chance" is how many unrelated children such a search brings up at this strength: read it first.
 
         \b
         Examples:
-          agematch review list --band "moderately strong"
+          agematch review list
           agematch review list --sighting S-2024-031 --format jsonl
         """
     ),
 )
-@click.option("--band", type=click.Choice(BANDS), help=_("Only leads whose evidence has this strength."))
+@click.option("--band", type=click.Choice(list(BANDS)), help=_("Only leads of this strength."))
 @click.option("--sighting", "sighting_id", default="", help=_("Only leads of this sighting."))
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    help=_("How many leads to show; in a table 50 unless told, as lines of JSON all."),
+)
 @output_format("table", "jsonl")
 @click.pass_obj
-def list_leads(invocation: Invocation, band: str | None, sighting_id: str, output: str) -> None:
+def list_leads(
+    invocation: Invocation, band: str | None, sighting_id: str, limit: int | None, output: str
+) -> None:
     from agematch.cli.output import print_table, say
-    from agematch.report.review import lead_line, leads_table
+    from agematch.report.review import MOST_ROWS, lead_line, leads_table
 
     with invocation.open() as registry:
         rows = registry.review.open_leads(band=band or "", sighting_id=sighting_id)
     if output == "jsonl":
-        for row in rows:
+        for row in rows[:limit]:
             click.echo(lead_line(row))
     elif rows:
-        print_table(leads_table(rows))
-        say(_("Look at one: agematch review show {lead} --html FILE").format(lead=rows[0].lead[:8]))
+        print_table(leads_table(rows, limit or MOST_ROWS))
+        say(_("Look at one: agematch review show {lead}").format(lead=rows[0].lead[:8]))
     else:
         say(_("No lead waits for review."))
 
@@ -78,86 +91,81 @@ def list_leads(invocation: Invocation, band: str | None, sighting_id: str, outpu
 @command.command(
     "show",
     help=_(
-        """Show what is known of a lead: evidence, chance, cautions, both sides' facts, decisions, and why it came back.
+        """Show one lead: each part of the evidence, how many such leads chance brings, what asks for caution, what was
+        decided before, and why the pair came back. That you looked is recorded in the audit.
 
-        The audit records that you looked. With --html the two photos stand side by side in a file, in the clear: look at
-        them before you read the facts, keep the file encrypted, and delete it when the review is done.
+        With --html the photos are written side by side to a file, in the clear: delete it when the review is done.
+        Compare the faces before you ask for --facts: whoever has read that both have a scar sees a likeness in the
+        faces too.
 
         \b
         Examples:
-          agematch review show 3f9a
-          agematch review show 3f9a --html pair.html
+          agematch review show 3fa9c1d2 --html pair.html
+          agematch review show 3fa9 --facts
         """
     ),
 )
 @click.argument("lead")
-@click.option(
-    "--html", "page", type=click.Path(dir_okay=False), help=_("Write the photos side by side to this file.")
-)
+@click.option("--html", type=click.Path(dir_okay=False), help=_("File to write the photos to, side by side."))
+@click.option("--facts", is_flag=True, help=_("Also show what people say of the two: names, places, marks."))
 @output_format("table", "jsonl")
 @click.pass_obj
-def show(invocation: Invocation, lead: str, page: str | None, output: str) -> None:
+def show(invocation: Invocation, lead: str, html: str | None, facts: bool, output: str) -> None:
     from agematch.cli.output import print_table, say
     from agematch.report.review import shown_line, shown_tables
 
     with invocation.open() as registry:
         shown = registry.review.show(lead)
-        if page:
-            registry.review.write_html(lead, Path(page))
+        if html:
+            registry.review.write_html(shown, Path(html))
+            say(
+                _("Wrote the photos to {path}, in the clear; delete it when the review is done.").format(
+                    path=html
+                )
+            )
     if output == "jsonl":
-        click.echo(shown_line(shown))
-    else:
-        for table in shown_tables(shown):
-            print_table(table)
-    if page:
-        say(_("Wrote both photos to {path}; delete it when the review is done.").format(path=page))
+        click.echo(shown_line(shown, show_facts=facts))
+        return
+    for table in shown_tables(shown, show_facts=facts):
+        print_table(table)
 
 
 @command.command(
     "decide",
     help=_(
-        """Decide on a lead's pair: same, inconclusive or different; all leads of the pair leave the queue.
+        """Say what the photos of a pair support: the same person, different people, or neither (inconclusive).
 
-        "same" says that the photos support one person, "different" that they support two; neither is an identification.
-        You decide in your own name (--actor, before "review"), and the reason is kept. To take it back, decide again.
+        This is no identification. The decision is kept for good with your name (--actor, before "review") and your
+        reason; to correct it, decide again. It holds for the pair: all its leads leave the queue.
 
         \b
         Examples:
-          agematch review decide 3f9a different --reason "the left ear lobe is attached, hers is free"
-          agematch review decide 3f9a inconclusive --reason "too blurred to see the ears"
+          agematch review decide 3fa9c1d2 same --reason "same scar above the left eye, ears alike"
+          agematch review decide 3fa9c1d2 inconclusive --reason "the photo is too blurred"
         """
     ),
 )
 @click.argument("lead")
-@click.argument("outcome", type=click.Choice(tuple(OUTCOMES)))
-@click.option("--reason", required=True, help=_("What you saw; kept with the decision, sealed."))
+@click.argument("outcome", type=click.Choice(list(OUTCOME_OF)))
+@reason_option
 @click.pass_obj
 def decide(invocation: Invocation, lead: str, outcome: str, reason: str) -> None:
     from agematch.cli.output import say
-    from agematch.records import Outcome
-    from agematch.report.codes import OUTCOMES as WORDS
     from agematch.report.review import no_identification
 
     with invocation.open() as registry:
-        decided = registry.review.decide(lead, Outcome(OUTCOMES[outcome]), reason)
-    decision, closed = decided.decision, decided.leads_closed
-    text = _("Decided: {outcome}, by {reviewer}.").format(
-        outcome=_(WORDS[decision.outcome]), reviewer=decision.reviewer
+        done = registry.review.decide(lead, OUTCOME_OF[outcome], reason)
+    kept = _("Kept: {outcome}, by {reviewer}. {number} leads of this pair leave the queue.").format(
+        outcome=_(OUTCOMES[done.decision.outcome]), reviewer=done.decision.reviewer, number=done.leads_closed
     )
-    if closed == 1:
-        text += " " + _("1 lead of this pair leaves the queue.")
-    elif closed:
-        text += " " + _("{number} leads of this pair leave the queue.").format(number=closed)
-    if decided.corrects:
-        text += " " + _("It corrects an earlier decision, which is kept.")
-    say(text)
+    say(kept + (" " + _("It corrects an earlier decision, which is kept.") if done.corrects else ""))
     say(no_identification())
 
 
 @command.command(
     "links",
     help=_(
-        """Show pairs of sightings that may be one child, because two people sent photos of it.
+        """List pairs of sightings that may be of one child, sent in by two people, say, and wait for your answer.
 
         \b
         Examples:
@@ -186,29 +194,30 @@ def links(invocation: Invocation, output: str) -> None:
 @command.command(
     "link",
     help=_(
-        """Say whether two sightings are of the same child. What is different stays so, and is not proposed again.
+        """Say whether two sightings are of the same child. "Different" sticks: the link is not proposed again.
 
-        No result is an identification, and neither is a link: it says that two sightings look like one child.
+        This is no identification: it says that two uploads show one child, not who the child is. To correct an answer,
+        answer again.
 
         \b
         Examples:
-          agematch review link 77b0 same --reason "the same scar"
-          agematch review link 77b0 different --reason "cousins; both were in the room"
+          agematch review link 77b0e4a1 same --reason "same shirt, same room"
+          agematch review link 77b0e4a1 different --reason "brothers"
         """
     ),
 )
 @click.argument("link")
-@click.argument("answer", type=click.Choice(("same", "different")))
-@click.option("--reason", required=True, help=_("Why; kept with the answer, sealed."))
+@click.argument("answer", type=click.Choice(["same", "different"]))
+@reason_option
 @click.pass_obj
-def link_sightings(invocation: Invocation, link: str, answer: str, reason: str) -> None:
+def answer_link(invocation: Invocation, link: str, answer: str, reason: str) -> None:
     from agematch.cli.output import say
 
     with invocation.open() as registry:
         row = registry.review.link(link, same=answer == "same", reason=reason)
-    text = (
-        _("The sightings {one} and {other} are linked as one child.")
+    words = (
+        _("Sightings {one} and {other} are linked as one child.")
         if answer == "same"
-        else _("The sightings {one} and {other} are kept apart: two children, and not proposed again.")
+        else _("Sightings {one} and {other} are kept apart.")
     )
-    say(text.format(one=row.one_sighting_id, other=row.other_sighting_id))
+    say(words.format(one=row.one_sighting_id, other=row.other_sighting_id))

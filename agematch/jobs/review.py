@@ -96,9 +96,8 @@ class Reviewer:
             tx.note(target=found.uid, detail=f"case {found.case_uid}, sighting {found.sighting_uid}")
             return _shown(tx, found)
 
-    def write_html(self, lead: str, output: Path) -> None:
-        """Write the pair's photos side by side into a file that only its owner may read. Raises as `show` does."""
-        shown = self.show(lead)
+    def write_html(self, shown: ShownLead, output: Path) -> None:
+        """Write the photos of a pair side by side into a file that only its owner may read; the audit names the photos."""
         reports.write(self._store, self._context, [shown.found], self._rules, output)
 
     def decide(self, lead: str, outcome: Outcome, reason: str) -> Decided:

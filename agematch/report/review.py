@@ -17,6 +17,9 @@ LEADS_SCHEMA, LEAD_SCHEMA, LINKS_SCHEMA = "agematch.leads/1", "agematch.lead/1",
 SHORT = 8
 """So many digits of a uid are printed in tables: unique among a hundred thousand leads but for one time in a few."""
 
+MOST_ROWS = 50
+"""So many leads a table shows unless told: nobody reviews more in a sitting."""
+
 
 @dataclass(frozen=True)
 class LeadRow:
@@ -86,8 +89,9 @@ def reopening_sentence(why: Reopening) -> str:
     )
 
 
-def leads_table(rows: Sequence[LeadRow]) -> Table:
-    """Return the queue, one lead a row, with the reasons why decided pairs are back below it."""
+def leads_table(rows: Sequence[LeadRow], limit: int = MOST_ROWS) -> Table:
+    """Return the first of the queue, one lead a row, with the reasons why decided pairs are back below it."""
+    shown = rows[:limit]
     columns = (
         _("Lead"),
         _("Sighting"),
@@ -109,21 +113,26 @@ def leads_table(rows: Sequence[LeadRow]) -> Table:
             row.since[:10],
             _("yes") if row.reopening else "",
         )
-        for row in rows
+        for row in shown
     ]
-    notes = [f"{row.lead[:SHORT]}: {reopening_sentence(row.reopening)}" for row in rows if row.reopening]
+    notes = [f"{row.lead[:SHORT]}: {reopening_sentence(row.reopening)}" for row in shown if row.reopening]
+    if len(rows) > len(shown):
+        notes.append(
+            _("{shown} of {number} leads; see more with --limit.").format(shown=len(shown), number=len(rows))
+        )
     return table(_("Leads that wait for review"), columns, lines, [*notes, no_identification()], right=(4, 5))
 
 
-def shown_tables(shown: ShownLead) -> list[Table]:
-    """Return a lead's evidence with its cautions, the facts of both sides, and the decisions on the pair."""
+def shown_tables(shown: ShownLead, *, show_facts: bool = False) -> list[Table]:
+    """Return a lead's evidence with its cautions, the decisions on the pair, and where asked for the facts of both sides."""
     tables = [candidate_table(shown.found)]
-    pairs = [
-        (fact.label, fact.case_says, fact.sighting_says, _agreement(fact.agrees))
-        for fact in facts.paired(shown.case, shown.sighting)
-    ]
-    columns = (_("Fact"), _("Missing child"), _("Found child"), "")
-    tables.append(table(_("What people say of the two"), columns, pairs))
+    if show_facts:
+        pairs = [
+            (fact.label, fact.case_says, fact.sighting_says, _agreement(fact.agrees))
+            for fact in facts.paired(shown.case, shown.sighting)
+        ]
+        heads = (_("Fact"), _("Missing child"), _("Found child"), "")
+        tables.append(table(_("What people say of the two"), heads, pairs))
     history = [
         (one.decided_at[:16].replace("T", " "), one.reviewer, _(codes.OUTCOMES[one.outcome]), one.reason)
         for one in shown.decisions
@@ -151,16 +160,24 @@ def lead_line(row: LeadRow) -> str:
     return _line({"schema": LEADS_SCHEMA, **asdict(row)})
 
 
-def shown_line(shown: ShownLead) -> str:
-    """Return a lead with its evidence and the decisions on its pair as a line of JSON; facts of people are left out."""
-    made = [
-        {"decided_at": one.decided_at, "reviewer": one.reviewer, "outcome": one.outcome, "reason": one.reason}
-        for one in shown.decisions
-    ]
-    found = candidate_list_json(shown.found)
-    cautions = [caution for candidate in shown.found.candidates for caution in candidate.cautions]
-    about = {"schema": LEAD_SCHEMA, **asdict(shown.row), "found": found, "cautions": cautions}
-    return _line({**about, "decisions": made})
+def shown_line(shown: ShownLead, *, show_facts: bool = False) -> str:
+    """Return a lead with its evidence and the decisions on its pair as a line of JSON, with the facts where asked for."""
+    value = {
+        "schema": LEAD_SCHEMA,
+        **asdict(shown.row),
+        "found": candidate_list_json(shown.found),
+        "cautions": [caution for one in shown.found.candidates for caution in one.cautions],
+        "decisions": [
+            {name: getattr(one, name) for name in ("decided_at", "reviewer", "outcome", "reason")}
+            for one in shown.decisions
+        ],
+    }
+    if show_facts:
+        value["facts"] = [
+            {"fact": fact.label, "case": fact.case_says, "sighting": fact.sighting_says}
+            for fact in facts.paired(shown.case, shown.sighting)
+        ]
+    return _line(value)
 
 
 def link_line(row: LinkRow) -> str:
