@@ -225,9 +225,8 @@ class Inbox:
             return
         target = self._free(self.root / ATTENTION / item.where)
         own = [sidecar for sidecar in item.besides if sidecar.own]
-        inbox_files.write_whole(
-            self.root, beside(target), reason_text(item.where, bool(own), failure).encode("utf-8")
-        )
+        text = reason_text(item.where, bool(own), failure)
+        inbox_files.write_whole(self.root, beside(target), text.encode("utf-8"), lasting=True)
         for sidecar in own:
             facts = target.with_name(inbox_files.fitting(target.name, Path(sidecar.name).suffix))
             if not self._changed(self.root / sidecar.where, sidecar.stamp):

@@ -37,8 +37,11 @@ def numbered(path: Path, number: int) -> Path:
     return path.with_name(fitting(path.name.removesuffix(ending), f"-{number}{ending}"))
 
 
-def write_whole(root: Path, path: Path, data: bytes) -> None:
-    """Write a file below the inbox `root` that is there whole or not at all, also after a power cut.
+def write_whole(root: Path, path: Path, data: bytes, *, lasting: bool) -> None:
+    """Write a file below the inbox `root` that is there whole or not at all, wherever this process is killed.
+
+    Args:
+        lasting: also after a power cut, for which the disk is waited.
 
     Raises:
         InboxError: the disk is full or read-only, or the folder may not be written, or a link is in the way.
@@ -49,8 +52,9 @@ def write_whole(root: Path, path: Path, data: bytes) -> None:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | NO_LINK, 0o660)
         with os.fdopen(descriptor, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if lasting:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(partial, path)
     except OSError as err:
         raise not_written(path, err) from err

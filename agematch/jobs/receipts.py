@@ -44,7 +44,8 @@ class Receipts:
             target = path.with_name(fitting(name, ENDING))
             known = _read(target)
             if known is None:
-                write_whole(self._root.parent, target, text.encode("utf-8", "surrogateescape"))
+                # a power cut may cost a receipt, which is no photo; nothing but status and tidying reads it
+                write_whole(self._root.parent, target, text.encode("utf-8"), lasting=False)
                 return _mtime_ns(target)
             if (known.get("size_bytes"), known.get("mtime_ns")) == tuple(stamp):
                 return _mtime_ns(target)

@@ -216,11 +216,11 @@ def test_a_full_disk_is_told_and_nothing_is_lost(filled, monkeypatch) -> None:
     filled.put("a.jpg")
     item = filled.item()
 
-    def full(_descriptor: int) -> None:
+    def full(*_arguments: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", full)
+        patch.setattr(os, "replace", full)
         for leave in (lambda: done(filled, item), lambda: filled.inbox.attention(item, NO_FACE)):
             with pytest.raises(
                 InboxError, match="cannot be written: No space left on device. Check the disk"
