@@ -20,7 +20,7 @@ from agematch.jobs.inbox_walk import (
     Folder,
     Stamp,
     below,
-    is_sidecar,
+    finished_name,
     may_be_photo,
     shown_path,
     sidecars,
@@ -139,10 +139,10 @@ class Inbox:
                 self.unsettled += 1
             elif item := self._item(folder, name, plain, claims):
                 yield item
+        counted = {name for names in found.own.values() for name in names}  # with their photos
         for name in folder.unfinished:
-            facts.of(folder, name, [])
-            own_sidecar = is_sidecar(name) and any(name in names for names in found.own.values())
-            self.unsettled += not own_sidecar  # which is counted with its photo
+            facts.of(folder, finished_name(name), [])
+            self.unsettled += name not in counted
         yield from facts.absent(folder, found.orphans)
 
     def _item(

@@ -207,6 +207,14 @@ def test_the_sidecar_of_a_photo_that_is_still_coming_holds_nothing_up(filled) ->
     assert [one.where for one in filled.found()] == ["c.jpg"]
 
 
+def test_a_row_of_a_photo_that_is_still_coming_is_no_fault(filled) -> None:
+    filled.put("t.csv", "sighting_id,photo\nS-1,a.jpg\nS-2,b.jpg\n")
+    filled.put("a.jpg.part")
+    filled.put("b.jpg", age_seconds=1)
+    inbox = filled.inbox
+    assert list(inbox.items()) == [] and inbox.unsettled == 2
+
+
 def test_photos_wait_for_a_table_that_is_being_written(filled) -> None:
     filled.put("up/t.csv", "photo\n", age_seconds=5)
     for name in ("up/a.jpg", "up/sub/b.jpg", "else/c.jpg"):
