@@ -11,7 +11,6 @@ from agematch.errors import NotFound, UsageError
 from agematch.i18n import _
 from agematch.jobs import reports
 from agematch.jobs.search import SearchRules
-from agematch.match import bands
 from agematch.records import (
     Candidate,
     CandidateList,
@@ -20,7 +19,6 @@ from agematch.records import (
     Decision,
     Grounds,
     Outcome,
-    SightingState,
 )
 from agematch.report.review import LeadRow, LinkRow, ShownLead
 from agematch.store import cases, counts, decisions, faces, leads, photos, relations, sightings
@@ -62,27 +60,20 @@ class Reviewer:
             NotFound: no sighting of this id is saved.
         """
         with self._store.view(self._context) as tx:
-            found = leads.open_leads(tx)
-            if sighting_id:
-                wanted = sightings.find(tx, sighting_id)
-                if wanted is None:
-                    raise NotFound(_("No sighting {id} is saved.").format(id=sighting_id))
-                found = [lead for lead in found if lead.sighting_uid == wanted.uid]
-            if band:
-                found = [lead for lead in found if bands.word_of(lead.band) == band]
+            wanted = sightings.find(tx, sighting_id) if sighting_id else None
+            if sighting_id and wanted is None:
+                raise NotFound(_("No sighting {id} is saved.").format(id=sighting_id))
+            found = leads.open_leads(tx, band=band, sighting_uid=wanted.uid if wanted else "")
             of_sighting = sightings.get_many(tx, {lead.sighting_uid for lead in found})
             of_case = cases.get_many(tx, {lead.case_uid for lead in found})
-        rows = [
+        return [
             _row(
                 lead,
                 of_sighting[lead.sighting_uid].sighting.sighting_id,
                 of_case[lead.case_uid].case.case_id,
             )
             for lead in found
-            if of_sighting[lead.sighting_uid].state is SightingState.UNRESOLVED
-            and of_case[lead.case_uid].state is CaseState.OPEN
         ]
-        return sorted(rows, key=lambda row: (-row.log10_lr, -row.score, row.lead))
 
     def show(self, lead: str) -> ShownLead:
         """Return one lead with its evidence, the facts of both sides and the decisions on the pair; the audit tells of it.

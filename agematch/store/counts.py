@@ -43,7 +43,7 @@ def uploads(tx: Tx) -> int:
 
 def leads(tx: Tx) -> int:
     """Count the leads that wait for review."""
-    query = select(func.count()).select_from(schema.leads).where(schema.leads.c.state == lead_records.OPEN)
+    query = select(func.count()).select_from(schema.leads).where(*lead_records.waiting())
     return int(tx.connection.execute(query).scalar_one())
 
 

@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, exists, or_, select
 
-from agematch.records import Candidate, CaseState, Decision, Evidence, Outcome, Reopening
+from agematch.records import Candidate, CaseState, Decision, Evidence, Outcome, Reopening, SightingState
 from agematch.store import codec, decisions, faces, photos, schema
-from agematch.store.db import Tx, chunks, new_uid
+from agematch.store.db import Tx, new_uid
 from agematch.store.reopening import Pair, Standing, standing
 
 TABLE = schema.leads
@@ -150,10 +150,30 @@ def close_pair(tx: Tx, case_uid: str, sighting_uid: str) -> int:
     return len(open_ones)
 
 
-def open_leads(tx: Tx) -> list[Lead]:
-    """Return the leads that wait for review, strongest first."""
-    query = select(TABLE).where(TABLE.c.state == OPEN).order_by(TABLE.c.expected_by_chance, TABLE.c.uid)
+def open_leads(tx: Tx, *, band: str = "", sighting_uid: str = "") -> list[Lead]:
+    """Return the leads that wait for review, the greatest weight of evidence first; of one band or sighting where asked.
+
+    One of a case or sighting that is not searched any more waits no longer, though it is withdrawn by a search only.
+    """
+    query = select(TABLE).where(*waiting())
+    if band:
+        query = query.where(or_(TABLE.c.band == band, TABLE.c.band.startswith(f"{band}, ", autoescape=True)))
+    if sighting_uid:
+        query = query.where(TABLE.c.sighting_uid == sighting_uid)
+    query = query.order_by(TABLE.c.log10_lr.desc(), TABLE.c.expected_by_chance, TABLE.c.uid)
     return _read(tx, tx.connection.execute(query).mappings().all())
+
+
+def waiting() -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions under which a lead waits for review."""
+    cases, sightings = schema.cases, schema.sightings
+    return (
+        TABLE.c.state == OPEN,
+        exists().where(cases.c.uid == TABLE.c.case_uid, cases.c.state == CaseState.OPEN),
+        exists().where(
+            sightings.c.uid == TABLE.c.sighting_uid, sightings.c.state == SightingState.UNRESOLVED
+        ),
+    )
 
 
 def of_pair(tx: Tx, case_uid: str, sighting_uid: str) -> list[Lead]:
@@ -166,6 +186,19 @@ def uids_from(tx: Tx, prefix: str) -> list[str]:
     """Return the uids of the leads that begin so, of any state; hexadecimal digits only."""
     query = select(TABLE.c.uid).where(TABLE.c.uid.startswith(prefix, autoescape=True)).order_by(TABLE.c.uid)
     return list(tx.connection.execute(query).scalars())
+
+
+def withdraw_unsearched(tx: Tx) -> int:
+    """Withdraw the open leads of sightings that no search looks at any more; returns how many."""
+    sightings = schema.sightings
+    query = (
+        select(TABLE)
+        .join(sightings, sightings.c.uid == TABLE.c.sighting_uid)
+        .where(TABLE.c.state == OPEN, sightings.c.state != SightingState.UNRESOLVED)
+    )
+    gone = _read(tx, tx.connection.execute(query).mappings().all())
+    _move(tx, gone, WITHDRAWN)
+    return len(gone)
 
 
 def sightings_to_search_again(tx: Tx, case_uids: Collection[str]) -> set[str]:
@@ -182,16 +215,6 @@ def sightings_to_search_again(tx: Tx, case_uids: Collection[str]) -> set[str]:
         for row in tx.connection.execute(query)
         if row.case_uid in case_uids or row.state != CaseState.OPEN
     }
-
-
-def of_faces(tx: Tx, face_ids: Collection[int]) -> list[tuple[str, str]]:
-    """Return the case's uid and the state of each lead of these probe faces, without opening any."""
-    query = select(TABLE.c.case_uid, TABLE.c.state).order_by(TABLE.c.uid)
-    return [
-        (row.case_uid, row.state)
-        for chunk in chunks(sorted(face_ids))
-        for row in tx.connection.execute(query.where(TABLE.c.face_id.in_(chunk)))
-    ]
 
 
 def get(tx: Tx, uid: str) -> Lead | None:
