@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 
 from agematch.config import Settings, inbox_path
 from agematch.errors import InboxError
@@ -82,7 +83,8 @@ class Inbox:
 
     What is being written is left for the next run: files whose name says so (`.part`, `.tmp`, a dot in front), files that
     changed less than `settle_seconds` ago or are dated so far ahead, and photos whose sidecar is such a file. Links and
-    special files are never followed. `done/` and `attention/` are where things go, and are not looked through.
+    special files are never followed. `done/` and `attention/` are where things go, and are not looked through. Several threads
+    may take different items out at once.
 
     Args:
         root: the folder.
@@ -95,6 +97,8 @@ class Inbox:
     clock: Callable[[], datetime] = _now
     unsettled: int = field(default=0, init=False)
     """How many files `items` has passed over because they, or what is said of them, are not finished."""
+
+    _one_at_a_time: Lock = field(default_factory=Lock, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         self.root = self.root.absolute()
@@ -223,6 +227,10 @@ class Inbox:
         """
         if self._changed(item.path, item.stamp) or not os.path.lexists(item.path):
             return
+        with self._one_at_a_time:  # a name that is free must still be so when the photo gets there
+            self._set_aside(item, failure)
+
+    def _set_aside(self, item: InboxItem, failure: Failure) -> None:
         target = self._free(self.root / ATTENTION / item.where)
         own = [sidecar for sidecar in item.besides if sidecar.own]
         text = reason_text(item.where, bool(own), failure)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -13,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agematch.errors import InboxError
+from agematch.jobs import inbox_files
 from agematch.jobs.inbox import InboxItem, InboxRefused
 from agematch.jobs.receipts import Receipts
 from agematch.records import Failure, FailureReason
@@ -178,6 +181,24 @@ def test_a_photo_of_the_same_name_gets_a_number(filled) -> None:
     )
     assert (filled.root / "attention/a-3.jpg").read_text() == "3"
     assert "3" in (filled.root / "attention/a-3.jpg.json").read_text()
+
+
+def test_threads_that_want_the_same_name_do_not_write_over_each_other(filled, monkeypatch) -> None:
+    write = inbox_files.write_whole
+
+    def slow(*arguments: object, **about: object) -> None:
+        time.sleep(0.02)
+        write(*arguments, **about)
+
+    monkeypatch.setattr(inbox_files, "write_whole", slow)
+    filled.put("attention/a.jpg", "0")
+    for number, name in enumerate(("a.jpg", "a-2.jpg", "a-3.jpg"), start=1):
+        filled.put(name, str(number))
+    inbox = filled.inbox
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda item: inbox.attention(item, NO_FACE), filled.items()))
+    photos = [path for path in (filled.root / "attention").iterdir() if path.suffix == ".jpg"]
+    assert sorted(path.read_text() for path in photos) == ["0", "1", "2", "3"]
 
 
 def test_what_is_put_back_is_a_new_upload_and_leaves_no_reason_behind(filled) -> None:
