@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from agematch import config
-from agematch.config import Settings
+from agematch.config import Settings, inbox_path
 from agematch.errors import KeyUnavailable, NotFound, UsageError
 from agematch.i18n import _
 from agematch.jobs import check as check_job
@@ -17,6 +17,7 @@ from agematch.jobs import edit as edit_job
 from agematch.jobs import embed as embed_job
 from agematch.jobs import enrol as enrol_job
 from agematch.jobs import manifests, reports
+from agematch.jobs import nightly as nightly_job
 from agematch.jobs import review as review_job
 from agematch.jobs import search as search_job
 from agematch.jobs import stats as stats_job
@@ -24,13 +25,18 @@ from agematch.jobs.advise import CaseAdvice, advise_cases
 from agematch.jobs.embed import EmbedResult
 from agematch.jobs.enrol import EnrolItem, EnrolResult
 from agematch.jobs.gallery import Gallery, open_gallery
+from agematch.jobs.inbox import Inbox
+from agematch.jobs.nightly import NightWork
 from agematch.jobs.pool import Analysers
 from agematch.jobs.probes import Refused, SearchItem
 from agematch.jobs.progress import Listener, nobody
+from agematch.jobs.publish import Published, publish
 from agematch.jobs.search import SearchRules
+from agematch.match.fusion import cosine_space
 from agematch.match.parameters import ScoreParameters, load_parameters
 from agematch.match.score import Scorer, scorer
 from agematch.records import CandidateList, Context, ModelRef, SightingState
+from agematch.report.night import NightFigures
 from agematch.store import keys, sightings
 from agematch.store.db import Store
 from agematch.store.lock import batch_lock
@@ -322,6 +328,40 @@ class Registry:
     def report(self, lists: Sequence[CandidateList]) -> str:
         """Return candidate lists as one HTML page with the photos side by side."""
         return reports.render(self._store, self._context, lists, self.rules())
+
+    def nightly(self, inbox: str | Path | None = None, listener: Listener = nobody) -> NightFigures:
+        """Do a night's work: take in the inbox, compare both ways what is new, and return the figures of the night.
+
+        Args:
+            inbox: the folder; the registry's setting where None.
+
+        Raises:
+            LockHeld: another batch job works on this registry.
+        """
+        space = self._parameters.space(self.models)
+        rules = self.rules()
+        work = NightWork(
+            self._store,
+            self._context,
+            self.analysers,
+            Inbox(
+                Path(inbox) if inbox else inbox_path(self._settings, self.path),
+                self._settings.inbox_settle_seconds,
+            ),
+            self._needs,
+            self.gallery,
+            self.scorer,
+            space.id,
+            cosine_space(self.models, {}, 1.0),
+            rules,
+            f"{space.id} {self._parameters.digest} {rules.lead_expected_by_chance:g} {rules.leads_per_search}",
+        )
+        with batch_lock(self.path, "nightly"):
+            return nightly_job.nightly(work, listener)
+
+    def publish(self, figures: NightFigures) -> Published:
+        """Write the morning report and the metrics of a night and send its digest, as far as the settings ask for it."""
+        return publish(figures, self._settings, self.path, self._context.language)
 
     # ------------------------------------------------------------ care
 

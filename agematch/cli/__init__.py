@@ -21,6 +21,7 @@ COMMANDS = {
     "search": "search",
     "submit": "submit",
     "status": "status",
+    "nightly": "nightly",
     "report": "report",
     "review": "review",
     "faces": "faces",

@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agematch.jobs.gallery import Gallery
-from agematch.jobs.probes import Found
+from agematch.jobs.probes import Found, of_sightings
 from agematch.jobs.progress import Listener, Progress, nobody
 from agematch.jobs.ranking import Probe, Ranked, Ranking
-from agematch.jobs.search import PROBES_AT_ONCE, SearchRules, of_sighting, write_answers
+from agematch.jobs.search import PROBES_AT_ONCE, SearchRules, write_answers
 from agematch.match import bands
 from agematch.match.score import Scorer
 from agematch.records import CandidateList, Context, SightingState, UploadState
@@ -121,6 +121,9 @@ def compare_new_cases(
     has a lead on one, or on a case that is not open any more, is then searched in full, so that its list and its leads are
     those of today's gallery. The cases are marked when all sightings are done; a run that is stopped begins this anew.
     """
+    with by.store.act(by.context, "night.withdraw") as tx:
+        if not leads.withdraw_unsearched(tx):
+            tx.nothing_done()
     with by.store.view(by.context) as tx:
         changed, concerned = marks.new_cases(tx, by.stamp)
         stale = leads.sightings_to_search_again(tx, concerned) - set(searched)
@@ -190,11 +193,10 @@ def _batches(by: Comparison, uids: list[str]) -> Iterator[_Batch]:
     probes = 0
     for chunk in chunks(uids, PROBES_AT_ONCE // 8):
         with by.store.view(by.context) as tx:
-            for uid in chunk:
-                found = of_sighting(tx, by.gallery, uid)
-                batch.uids.append(uid)
-                batch.photos.extend(found)
-                probes += sum(len(one.probes) for one in found)
+            found = of_sightings(tx, by.gallery, chunk)
+        batch.uids.extend(chunk)
+        batch.photos.extend(found)
+        probes += sum(len(one.probes) for one in found)
         if probes >= PROBES_AT_ONCE:
             yield batch
             batch, probes = _Batch([], []), 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -88,7 +88,40 @@ def from_store(
 ) -> Found:
     """Return the probes of a stored photo, from the templates that were made when it was saved."""
     stored = faces.of_photo(tx, known.uid)
-    templates = faces.templates(tx, [face.id for face in stored])
+    return _known(
+        gallery, item, known, sighting_uid, stored, faces.templates(tx, [face.id for face in stored])
+    )
+
+
+def of_sightings(tx: Tx, gallery: Gallery, uids: Sequence[str]) -> list[Found]:
+    """Return the photos of saved sightings with their probes, sighting by sighting; one that is not there is left out."""
+    known = sightings.get_many(tx, uids)
+    by_owner = photos.of_many(tx, uids)
+    by_photo = faces.of_photos(tx, [photo.uid for found in by_owner.values() for photo in found])
+    templates = faces.templates(tx, [face.id for found in by_photo.values() for face in found])
+    return [
+        _known(
+            gallery,
+            SearchItem("", known[uid].sighting, photo.photo),
+            photo,
+            uid,
+            by_photo[photo.uid],
+            templates,
+        )
+        for uid in uids
+        if uid in known
+        for photo in by_owner[uid]
+    ]
+
+
+def _known(
+    gallery: Gallery,
+    item: SearchItem,
+    known: photos.StoredPhoto,
+    sighting_uid: str,
+    stored: Sequence[faces.StoredFace],
+    templates: Mapping[int, Mapping[str, Vector]],
+) -> Found:
     probes = tuple(
         _probe(gallery, item, known.exif_taken_on, face.face, templates[face.id], face.id)
         for face in stored

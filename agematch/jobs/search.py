@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 
 from agematch.jobs.gallery import Gallery
 from agematch.jobs.pool import Analysers, Skip, Task
-from agematch.jobs.probes import Found, Pending, Refused, SearchItem, analysed, begin, from_store, refuse
+from agematch.jobs.probes import Found, Pending, Refused, SearchItem, analysed, begin, of_sightings, refuse
 from agematch.jobs.progress import Listener, Progress, nobody
 from agematch.jobs.ranking import Probe, Ranked, Ranking
 from agematch.match.score import Scorer
-from agematch.records import Candidate, CandidateList, Context
-from agematch.store import leads, photos, sightings
+from agematch.records import Candidate, CandidateList, Context, Decision
+from agematch.store import decisions, leads
 from agematch.store.db import Store, Tx
 from agematch.vision.analyse import EveryFace
 
@@ -92,7 +92,7 @@ def search_saved(
     probes = 0
     for looked_at, uid in enumerate(uids, start=1):
         with store.view(context) as tx:
-            found = of_sighting(tx, gallery, uid)
+            found = of_sightings(tx, gallery, [uid])
         batch += found
         probes += sum(len(one.probes) for one in found)
         listener(Progress("search", looked_at))
@@ -100,15 +100,6 @@ def search_saved(
             yield from _answer(store, context, ranking, batch, rules, True)
             batch, probes = [], 0
     yield from _answer(store, context, ranking, batch, rules, True)
-
-
-def of_sighting(tx: Tx, gallery: Gallery, uid: str) -> list[Found]:
-    """Return the photos of a saved sighting with their probes."""
-    stored = sightings.get(tx, uid)
-    return [
-        from_store(tx, gallery, SearchItem("", stored.sighting, photo.photo), photo, uid)
-        for photo in photos.of(tx, uid)
-    ]
 
 
 # ---------------------------------------------------------------- probes become candidate lists
@@ -148,6 +139,8 @@ def write_answers(
         save: bring the leads of every list up to date.
     """
     next_ranked = iter(ranked)
+    found_sightings = [one.sighting_uid for one in batch if isinstance(one, Found) and one.sighting_uid]
+    decided = decisions.of_sightings(tx, found_sightings) if save else {}
     answers: list[tuple[CandidateList, ...]] = []
     for one in batch:
         if isinstance(one, Refused):
@@ -157,7 +150,10 @@ def write_answers(
             _nothing(gallery, one),
         )
         if save:
-            lists = tuple(_write_leads(tx, gallery, found, rules) for found in lists)
+            lists = tuple(
+                _write_leads(tx, gallery, found, rules, decided.get(found.sighting_uid, ()))
+                for found in lists
+            )
         answers.append(lists)
     return answers
 
@@ -194,13 +190,17 @@ def leads_of(answer: CandidateList, rules: SearchRules) -> tuple[Candidate, ...]
     return tuple(strong[: rules.leads_per_search])
 
 
-def _write_leads(tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchRules) -> CandidateList:
+def _write_leads(
+    tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchRules, decided: Sequence[Decision]
+) -> CandidateList:
     """Queue a list's leads and withdraw those of an earlier search that are none any more; returns the list that tells of it."""
     if answer.face_id is None:
         return answer
     found = leads_of(answer, rules)
     put = {
-        candidate.rank: leads.put(tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id)
+        candidate.rank: leads.put(
+            tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id, decided
+        )
         for candidate in found
     }
     leads.withdraw_others(tx, answer.face_id, {candidate.case_uid for candidate in found})

@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from agematch.records import Failure, UploadState
 from agematch.store import codec, crypto, schema
@@ -87,23 +87,24 @@ def settle(tx: Tx, owner_uids: Collection[str], state: UploadState, photo_uid: s
     """Write how uploads of these sightings ended that waited until now, of all photos or of one; returns how many."""
     where = [TABLE.c.state == UploadState.WAITING]
     where += [TABLE.c.photo_uid == photo_uid] if photo_uid else []
-    settled = 0
+    settled: list[dict[str, Any]] = []
+    keys = tx.store.data_keys(tx, set(owner_uids))
     for chunk in chunks(sorted(owner_uids)):
         query = select(TABLE).where(TABLE.c.owner_uid.in_(chunk), *where)
-        for row in tx.connection.execute(query).mappings().all():
-            upload = _upload(row, _key(tx, row["owner_uid"]))
-            record(
-                tx,
-                upload.key,
-                upload.kind,
-                state,
-                owner_uid=upload.owner_uid,
-                photo_uid=upload.photo_uid,
-                failure=upload.failure,
-                where=upload.where,
-            )
-            settled += 1
-    return settled
+        for row in tx.connection.execute(query).mappings():
+            key = keys[row["owner_uid"]]
+            clear = {name: row[name] for name in CLEAR}
+            body = codec.unseal_record(key, TABLE.name, clear, row["blob"])
+            clear |= {"state": state.value, "changed_at": tx.now()}
+            settled.append(clear | {"blob": codec.seal_record(key, TABLE.name, clear, body)})
+    if settled:
+        changed: dict[str, Any] = {name: bindparam(f"new_{name}") for name in ("state", "changed_at", "blob")}
+        update = TABLE.update().where(TABLE.c.key == bindparam("of_key")).values(changed)
+        tx.connection.execute(
+            update,
+            [{"of_key": one["key"]} | {f"new_{name}": one[name] for name in changed} for one in settled],
+        )
+    return len(settled)
 
 
 def states(tx: Tx, keys: Collection[str]) -> dict[UploadState, int]:
@@ -136,9 +137,7 @@ def counts(tx: Tx) -> dict[UploadState, int]:
 def of_photo(tx: Tx, photo_uid: str) -> list[Upload]:
     """Return the uploads of which a stored photo is the outcome, oldest change first: its own, and those of the same again."""
     query = select(TABLE).where(TABLE.c.photo_uid == photo_uid).order_by(TABLE.c.changed_at, TABLE.c.key)
-    return [
-        _upload(row, _key(tx, row["owner_uid"])) for row in tx.connection.execute(query).mappings().all()
-    ]
+    return [_upload(row, _key(tx, row["owner_uid"])) for row in tx.connection.execute(query).mappings().all()]
 
 
 def attention(tx: Tx) -> list[Upload]:
@@ -153,6 +152,15 @@ def read(tx: Tx, key: str) -> Upload | None:
     """Return one upload, or None."""
     row = tx.connection.execute(select(TABLE).where(TABLE.c.key == key)).mappings().first()
     return _upload(row, _key(tx, row["owner_uid"])) if row else None
+
+
+def read_many(tx: Tx, keys: Collection[str]) -> dict[str, Upload]:
+    """Return uploads by their keys; one that is not there is left out."""
+    found: dict[str, Upload] = {}
+    for chunk in chunks(list(keys)):
+        rows = tx.connection.execute(select(TABLE).where(TABLE.c.key.in_(chunk))).mappings().all()
+        found |= {row["key"]: _upload(row, _key(tx, row["owner_uid"])) for row in rows}
+    return found
 
 
 def _key(tx: Tx, owner_uid: str) -> bytes:

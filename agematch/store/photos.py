@@ -56,10 +56,29 @@ def elsewhere(tx: Tx, content_mac: str, not_owner: str) -> list[StoredPhoto]:
     return _read(tx, tx.connection.execute(query.order_by(TABLE.c.created_at, TABLE.c.uid)).mappings().all())
 
 
+def with_content(tx: Tx, macs: Iterable[str]) -> list[StoredPhoto]:
+    """Return the photos of all owners with one of these contents, in the order in which they came."""
+    found: list[StoredPhoto] = []
+    for chunk in chunks(sorted(set(macs))):
+        query = select(TABLE).where(TABLE.c.content_mac.in_(chunk)).order_by(TABLE.c.created_at, TABLE.c.uid)
+        found += _read(tx, tx.connection.execute(query).mappings().all())
+    return found
+
+
 def of(tx: Tx, owner_uid: str) -> list[StoredPhoto]:
     """Return the photos of one owner, in the order in which they came."""
     query = select(TABLE).where(TABLE.c.owner_uid == owner_uid).order_by(TABLE.c.created_at, TABLE.c.uid)
     return _read(tx, tx.connection.execute(query).mappings().all())
+
+
+def of_many(tx: Tx, owner_uids: Iterable[str]) -> dict[str, list[StoredPhoto]]:
+    """Return the photos of several owners, by the owner's uid, in the order in which they came."""
+    found: dict[str, list[StoredPhoto]] = {uid: [] for uid in owner_uids}
+    for chunk in chunks(list(found)):
+        query = select(TABLE).where(TABLE.c.owner_uid.in_(chunk)).order_by(TABLE.c.created_at, TABLE.c.uid)
+        for photo in _read(tx, tx.connection.execute(query).mappings().all()):
+            found[photo.owner_uid].append(photo)
+    return found
 
 
 def get_many(tx: Tx, uids: Iterable[str]) -> dict[str, StoredPhoto]:
