@@ -369,7 +369,8 @@ class Outcome(StrEnum):
 class Grounds:
     """What a reviewer had before them: the faces of both sides that had been compared, and the pair's strongest lead.
 
-    Face ids are never used twice, so that a face which is not among these is one that came later.
+    Face ids are never used twice, so that a face which is not among these is one that came later. `other_people` are the
+    faces beside the one that was decided, in its photo: they are somebody else's, and nothing was said of them.
     """
 
     reference_faces: tuple[int, ...]
@@ -378,6 +379,7 @@ class Grounds:
     face_id: int
     score: float
     log10_lr: float
+    other_people: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -10,18 +10,16 @@ from pathlib import Path
 from agematch.errors import NotFound, UsageError
 from agematch.i18n import _
 from agematch.jobs import reports
+from agematch.jobs.pair import row, shown
 from agematch.jobs.search import SearchRules
 from agematch.records import (
-    Candidate,
-    CandidateList,
-    CaseState,
     Context,
     Decision,
     Grounds,
     Outcome,
 )
 from agematch.report.review import LeadRow, LinkRow, ShownLead
-from agematch.store import cases, counts, decisions, faces, leads, photos, relations, sightings
+from agematch.store import cases, decisions, faces, leads, relations, sightings
 from agematch.store.db import Store, Tx
 from agematch.store.leads import Lead
 from agematch.store.relations import Relation, RelationKind
@@ -67,7 +65,7 @@ class Reviewer:
             of_sighting = sightings.get_many(tx, {lead.sighting_uid for lead in found})
             of_case = cases.get_many(tx, {lead.case_uid for lead in found})
         return [
-            _row(
+            row(
                 lead,
                 of_sighting[lead.sighting_uid].sighting.sighting_id,
                 of_case[lead.case_uid].case.case_id,
@@ -85,17 +83,18 @@ class Reviewer:
         with self._store.act(self._context, "review.show") as tx:
             found = _find_lead(tx, lead)
             tx.note(target=found.uid, detail=f"case {found.case_uid}, sighting {found.sighting_uid}")
-            return _shown(tx, found)
+            return shown(tx, found)
 
-    def write_html(self, shown: ShownLead, output: Path) -> None:
+    def write_html(self, pair: ShownLead, output: Path) -> None:
         """Write the photos of a pair side by side into a file that only its owner may read; the audit names the photos."""
-        reports.write(self._store, self._context, [shown.found], self._rules, output)
+        reports.write(self._store, self._context, [pair.found], self._rules, output)
 
     def decide(self, lead: str, outcome: Outcome, reason: str) -> Decided:
         """Keep what the reviewer says of the pair, and take its leads off the queue.
 
-        It holds for all leads of the pair. A later decision corrects an earlier one, which is kept. What had been compared
-        is kept beside it, so that a photo which comes later can bring the pair back (`store/reopening.py`).
+        It holds for all leads of the pair, except those of other people in the same photo. A later decision corrects an
+        earlier one, which is kept. What had been compared is kept beside it, so that a photo which comes later can bring the
+        pair back (`store/reopening.py`).
 
         Raises:
             NotFound: there is no such lead.
@@ -105,6 +104,7 @@ class Reviewer:
         with self._store.act(self._context, "review.decide") as tx:
             found = _find_lead(tx, lead)
             earlier = decisions.of_pair(tx, found.case_uid, found.sighting_uid)
+            grounds = _grounds(tx, found)
             decision = Decision(
                 found.case_uid,
                 found.sighting_uid,
@@ -112,10 +112,10 @@ class Reviewer:
                 self._context.actor,
                 reason,
                 tx.now(),
-                _grounds(tx, found),
+                grounds,
             )
             decisions.add(tx, decision)
-            closed = leads.close_pair(tx, found.case_uid, found.sighting_uid)
+            closed = leads.close_pair(tx, found.case_uid, found.sighting_uid, grounds.other_people)
             tx.note(
                 target=found.uid, detail=f"{outcome}: case {found.case_uid}, sighting {found.sighting_uid}"
             )
@@ -188,59 +188,10 @@ def _find_lead(tx: Tx, given: str) -> Lead:
     return found
 
 
-def _row(lead: Lead, sighting_id: str, case_id: str) -> LeadRow:
-    return LeadRow(
-        lead.uid,
-        lead.state,
-        sighting_id,
-        case_id,
-        lead.band,
-        lead.log10_lr,
-        lead.score,
-        lead.expected_by_chance,
-        lead.changed_at,
-        lead.reopening,
-    )
-
-
-def _shown(tx: Tx, lead: Lead) -> ShownLead:
-    sighting = sightings.get(tx, lead.sighting_uid).sighting
-    case = cases.get(tx, lead.case_uid).case
-    stored = faces.get_many(tx, [lead.face_id, lead.reference_face_id])
-    owners = photos.get_many(tx, {face.photo_uid for face in stored.values()})
-    path = {face_id: owners[face.photo_uid].photo.path for face_id, face in stored.items()}
-    candidate = Candidate(
-        rank=lead.rank,
-        case_id=case.case_id,
-        case_uid=lead.case_uid,
-        score=lead.score,
-        log10_lr=lead.log10_lr,
-        expected_by_chance=lead.expected_by_chance,
-        band=lead.band,
-        evidence=lead.evidence,
-        reference_photo=path.get(lead.reference_face_id, ""),
-        reference_face_id=lead.reference_face_id,
-        similarity=0.0,  # a lead keeps the evidence that was made of it
-        age_gap_years=None,  # the same: the cautions name it where it is long
-        cautions=lead.cautions,
-    )
-    found = CandidateList(
-        sighting_id=sighting.sighting_id,
-        photo=path.get(lead.face_id, ""),
-        face=stored[lead.face_id].face,
-        failure=None,
-        gallery_cases=counts.cases_by_state(tx)[CaseState.OPEN],
-        candidates=(candidate,),
-        sighting_uid=lead.sighting_uid,
-        face_id=lead.face_id,
-    )
-    history = tuple(decisions.of_pair(tx, lead.case_uid, lead.sighting_uid))
-    return ShownLead(_row(lead, sighting.sighting_id, case.case_id), found, sighting, case, history)
-
-
 def _grounds(tx: Tx, lead: Lead) -> Grounds:
     """Return what has been compared of a pair, and its strongest lead: the reviewer had them all."""
-    pair = leads.of_pair(tx, lead.case_uid, lead.sighting_uid)
+    others = _other_people(tx, lead.face_id)
+    pair = [one for one in leads.of_pair(tx, lead.case_uid, lead.sighting_uid) if one.face_id not in others]
     strongest = max(pair, key=lambda one: (one.state == lead.state, one.score))
     references = {*decisions.compared_faces(tx, lead.case_uid), *(one.reference_face_id for one in pair)}
     probes = {*decisions.compared_faces(tx, lead.sighting_uid), *(one.face_id for one in pair)}
@@ -251,7 +202,14 @@ def _grounds(tx: Tx, lead: Lead) -> Grounds:
         face_id=strongest.face_id,
         score=strongest.score,
         log10_lr=strongest.log10_lr,
+        other_people=others,
     )
+
+
+def _other_people(tx: Tx, face_id: int) -> tuple[int, ...]:
+    """Return the other faces in a face's photo: one photo shows nobody twice."""
+    face = faces.get_many(tx, [face_id])[face_id]
+    return tuple(one.id for one in faces.of_photo(tx, face.photo_uid) if one.id != face_id)
 
 
 def _link_rows(tx: Tx, found: Sequence[Relation]) -> list[LinkRow]:

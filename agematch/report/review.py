@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from agematch.i18n import _
-from agematch.records import CandidateList, Case, Decision, Reopening, Sighting
+from agematch.records import AgeRange, CandidateList, Case, Decision, Face, Reopening, Sighting
 from agematch.report import codes, facts, words
 from agematch.report.jsonl import ACTS_IN_A_TERMINAL, candidate_list_json
 from agematch.report.table import Table, candidate_table, table
@@ -38,13 +38,30 @@ class LeadRow:
 
 
 @dataclass(frozen=True)
+class PhotoFacts:
+    """What is known of one of the two photos. The age is that in a reference photo, or the one a sighting was reported with."""
+
+    path: str
+    face: Face
+    taken_on: str
+    age: AgeRange | None
+    width_px: int
+    height_px: int
+
+
+@dataclass(frozen=True)
 class ShownLead:
-    """A lead with all that a reviewer needs: its candidate, both sides' facts, and what was decided before, the first first."""
+    """A lead with all that a reviewer needs: its candidate, both sides' facts, and what was decided before, the first first.
+
+    `reference` is None where the reference photo was analysed anew, or taken away, since the last search.
+    """
 
     row: LeadRow
     found: CandidateList
     sighting: Sighting
     case: Case
+    probe: PhotoFacts
+    reference: PhotoFacts | None
     decisions: tuple[Decision, ...]
 
 
@@ -124,8 +141,8 @@ def leads_table(rows: Sequence[LeadRow], limit: int = MOST_ROWS) -> Table:
 
 
 def shown_tables(shown: ShownLead, *, show_facts: bool = False) -> list[Table]:
-    """Return a lead's evidence with its cautions, the decisions on the pair, and where asked for the facts of both sides."""
-    tables = [candidate_table(shown.found)]
+    """Return a lead's evidence with its cautions, the photos, the decisions on the pair, and where asked for the facts of both sides."""
+    tables = [candidate_table(shown.found), _photos_table(shown)]
     if show_facts:
         pairs = [
             (fact.label, fact.case_says, fact.sighting_says, _agreement(fact.agrees))
@@ -138,11 +155,33 @@ def shown_tables(shown: ShownLead, *, show_facts: bool = False) -> list[Table]:
         for one in shown.decisions
     ]
     notes = [reopening_sentence(shown.row.reopening)] if shown.row.reopening else []
+    if any(one.grounds and shown.found.face_id in one.grounds.other_people for one in shown.decisions):
+        notes.append(_("A decision on another person in the same photo says nothing of this face."))
     if not history:
         notes.append(_("Nobody has decided this pair yet."))
     columns = (_("When (UTC)"), _("Who"), _("Outcome"), _("Why"))
     tables.append(table(_("Decisions on this pair"), columns, history, [*notes, no_identification()]))
     return tables
+
+
+def _photos_table(shown: ShownLead) -> Table:
+    """Return what is known of the two photos: no name, place or story, which would colour the comparison."""
+    sides = (shown.reference, shown.probe)
+
+    def row(label: str, say: Callable[[PhotoFacts], str]) -> tuple[str, ...]:
+        return (label, *(say(side) if side else "" for side in sides))
+
+    rows = [
+        row(_("Photo"), lambda side: side.path),
+        row(_("Face, from the left"), lambda side: str(side.face.number)),
+        row(_("Taken"), lambda side: side.taken_on or _("not known")),
+        row(_("Age"), lambda side: words.age(side.age) if side.age else _("not known")),
+        row(_("Size in pixels"), lambda side: f"{side.width_px} x {side.height_px}"),
+        row(_("Quality, of 100"), lambda side: str(side.face.quality.score)),
+        row(_("Marked"), lambda side: "; ".join(codes.flag_words(f).words for f in side.face.quality.flags)),
+    ]
+    notes = [] if shown.reference else [_("The reference photo was analysed anew since: search again.")]
+    return table(_("The two photos"), ("", _("Missing child"), _("Found child")), rows, notes)
 
 
 def links_table(rows: Sequence[LinkRow]) -> Table:
@@ -167,6 +206,7 @@ def shown_line(shown: ShownLead, *, show_facts: bool = False) -> str:
         **asdict(shown.row),
         "found": candidate_list_json(shown.found),
         "cautions": [caution for one in shown.found.candidates for caution in one.cautions],
+        "photos": {"probe": _photo_json(shown.probe), "reference": _photo_json(shown.reference)},
         "decisions": [
             {name: getattr(one, name) for name in ("decided_at", "reviewer", "outcome", "reason")}
             for one in shown.decisions
@@ -178,6 +218,21 @@ def shown_line(shown: ShownLead, *, show_facts: bool = False) -> str:
             for fact in facts.paired(shown.case, shown.sighting)
         ]
     return _line(value)
+
+
+def _photo_json(side: PhotoFacts | None) -> dict[str, Any] | None:
+    if side is None:
+        return None
+    return {
+        "photo": side.path,
+        "face": side.face.number,
+        "taken_on": side.taken_on,
+        "age_years": [side.age.low, side.age.high] if side.age else None,
+        "width_px": side.width_px,
+        "height_px": side.height_px,
+        "quality": side.face.quality.score,
+        "flags": list(side.face.quality.flags),
+    }
 
 
 def link_line(row: LinkRow) -> str:

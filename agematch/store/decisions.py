@@ -99,5 +99,5 @@ def _count(tx: Tx, sighting_uid: str) -> int:
 def _grounds(body: Mapping[str, Any] | None) -> Grounds | None:
     if body is None:
         return None
-    known = {name: tuple(body[name]) for name in ("reference_faces", "probe_faces")}
+    known = {name: tuple(body[name]) for name in body if isinstance(body[name], list)}
     return Grounds(**{**body, **known})

@@ -143,9 +143,17 @@ def withdraw_others(tx: Tx, face_id: int, case_uids: Collection[str]) -> int:
     return len(gone)
 
 
-def close_pair(tx: Tx, case_uid: str, sighting_uid: str) -> int:
-    """Take the open leads of a pair off the queue, because the pair is decided; returns how many."""
-    open_ones = [lead for lead in of_pair(tx, case_uid, sighting_uid) if lead.state == OPEN]
+def close_pair(tx: Tx, case_uid: str, sighting_uid: str, other_people: Collection[int] = ()) -> int:
+    """Take the open leads of a pair off the queue, because the pair is decided; returns how many.
+
+    Args:
+        other_people: faces of which the decision says nothing (`records.Grounds`).
+    """
+    open_ones = [
+        lead
+        for lead in of_pair(tx, case_uid, sighting_uid)
+        if lead.state == OPEN and lead.face_id not in other_people
+    ]
     _move(tx, open_ones, DECIDED)
     return len(open_ones)
 

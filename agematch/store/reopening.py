@@ -38,12 +38,13 @@ UNDECIDED = Standing()
 def standing(pair: Pair, decisions: Sequence[Decision]) -> Standing:
     """Return how a pair stands by the decisions on its sighting and any case, in the order in which they were made.
 
-    The last decision on the pair counts. Where there is none, it is the last one whose reviewer had these same two photos,
+    The last decision on the pair counts, if it is not about another person in the same photo. Where there is none, it is the last one whose reviewer had these same two photos,
     under a case that has been merged into this one, or that this one was merged into. A decision that does not say what its
     reviewer had keeps its pair decided.
     """
-    of_case = [one for one in decisions if one.case_uid == pair.case_uid]
-    speaking = of_case or [one for one in decisions if _had_both(one, pair)]
+    about_face = [one for one in decisions if not _about_another_person(one, pair)]
+    of_case = [one for one in about_face if one.case_uid == pair.case_uid]
+    speaking = of_case or [one for one in about_face if _had_both(one, pair)]
     if not speaking:
         return UNDECIDED
     last = speaking[-1]
@@ -53,6 +54,10 @@ def standing(pair: Pair, decisions: Sequence[Decision]) -> Standing:
     new_probe = pair.face_id not in last.grounds.probe_faces
     rises = pair.score - last.grounds.score >= MATERIAL_LOG10
     return Standing(last, new_reference, new_probe, (new_reference or new_probe) and rises)
+
+
+def _about_another_person(decision: Decision, pair: Pair) -> bool:
+    return decision.grounds is not None and pair.face_id in decision.grounds.other_people
 
 
 def _had_both(decision: Decision, pair: Pair) -> bool:
