@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 
 from agematch import config
-from agematch.config import Settings, inbox_path
+from agematch.config import Settings
 from agematch.errors import KeyUnavailable, NotFound, UsageError
 from agematch.i18n import _
 from agematch.jobs import check as check_job
@@ -25,7 +25,7 @@ from agematch.jobs.advise import CaseAdvice, advise_cases
 from agematch.jobs.embed import EmbedResult
 from agematch.jobs.enrol import EnrolItem, EnrolResult
 from agematch.jobs.gallery import Gallery, open_gallery
-from agematch.jobs.inbox import Inbox
+from agematch.jobs.inbox import Inbox, folder_of
 from agematch.jobs.nightly import NightWork
 from agematch.jobs.pool import Analysers
 from agematch.jobs.probes import Refused, SearchItem
@@ -345,8 +345,9 @@ class Registry:
             self._context,
             self.analysers,
             Inbox(
-                Path(inbox) if inbox else inbox_path(self._settings, self.path),
+                folder_of(self._settings, self.path, Path(inbox) if inbox else None),
                 self._settings.inbox_settle_seconds,
+                self._context.clock,
             ),
             self._needs,
             self.gallery,

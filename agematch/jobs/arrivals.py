@@ -263,4 +263,4 @@ def _take_out(inbox: Inbox, item: InboxItem, arrival: Arrival) -> None:
         inbox.attention(item, arrival.failure)
     else:
         state = UploadState.DUPLICATE if arrival.state is UploadState.DUPLICATE else "arrived"
-        inbox.done(item, {"state": str(state)})
+        inbox.done(item, {"state": str(state), "upload": arrival.key})

@@ -188,7 +188,10 @@ def _save(store: Store, context: Context, pending: Pending, analysis: Analysis) 
         photo_uid, face_ids = pending.known_uid, []
         if photo_uid:
             photos.update(tx, photo_uid, item.photo)
-            photos.replace_analysis(tx, photo_uid, analysis)
+            if _same_faces(faces.of_photo(tx, photo_uid), analysis):
+                photos.describe(tx, photo_uid, analysis.faces)
+            else:
+                photos.replace_analysis(tx, photo_uid, analysis)
         elif analysis.width:
             mac = pending.content_mac
             photo_uid = photos.put(tx, "sighting", put.uid, item.photo, pending.data, analysis, mac=mac).uid
@@ -206,6 +209,12 @@ def _save(store: Store, context: Context, pending: Pending, analysis: Analysis) 
             where=item.where,
         )
     return put.uid, face_ids
+
+
+def _same_faces(stored: Sequence[faces.StoredFace], analysis: Analysis) -> bool:
+    """Return whether an analysis found the faces that are stored: then they keep their ids, and decisions on them hold."""
+    places = [(face.face.number, face.face.box) for face in stored]
+    return bool(places) and places == [(found.face.number, found.face.box) for found in analysis.faces]
 
 
 def refuse(store: Store, context: Context, refused: Refused, save: bool) -> Refused:

@@ -136,11 +136,13 @@ def write_answers(
     """Return the candidate lists of each item of a batch, whose probes were ranked in their order.
 
     Args:
-        save: bring the leads of every list up to date.
+        save: bring the leads of every list up to date, and withdraw those of sightings that are not searched any more.
     """
     next_ranked = iter(ranked)
     found_sightings = [one.sighting_uid for one in batch if isinstance(one, Found) and one.sighting_uid]
     decided = decisions.of_sightings(tx, found_sightings) if save else {}
+    if save:
+        leads.withdraw_unsearched(tx)
     answers: list[tuple[CandidateList, ...]] = []
     for one in batch:
         if isinstance(one, Refused):

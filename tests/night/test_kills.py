@@ -76,7 +76,9 @@ def test_the_undisturbed_night_is_what_is_compared_with(undisturbed):
     states = {"enrolled": 2, "searched": 3, "duplicate": 2, "no_face": 1, "bad_file": 1}
     assert undisturbed.state["states"] == states
     acts = {name.removeprefix("before ") for name in undisturbed.places if name.startswith("before night")}
-    assert acts == {f"night.{act}" for act in ("start", "take", "link", "settle", "search", "mark", "end")}
+    assert acts == {
+        f"night.{act}" for act in ("start", "take", "link", "settle", "search", "withdraw", "mark", "end")
+    }
 
 
 @pytest.mark.parametrize("part", range(PARTS))
