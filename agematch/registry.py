@@ -32,7 +32,7 @@ from agematch.jobs.probes import Refused, SearchItem
 from agematch.jobs.progress import Listener, nobody
 from agematch.jobs.publish import Published, publish
 from agematch.jobs.search import SearchRules
-from agematch.match.fusion import cosine_space
+from agematch.match.duplicates import plain_space
 from agematch.match.parameters import ScoreParameters, load_parameters
 from agematch.match.score import Scorer, scorer
 from agematch.records import CandidateList, Context, ModelRef, SightingState
@@ -353,7 +353,7 @@ class Registry:
             self.gallery,
             self.scorer,
             space.id,
-            cosine_space(self.models, {}, 1.0),
+            plain_space(self.models),
             rules,
             f"{space.id} {self._parameters.digest} {rules.lead_expected_by_chance:g} {rules.leads_per_search}",
         )

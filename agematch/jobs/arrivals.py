@@ -180,7 +180,9 @@ def _write_group(
     store: Store, context: Context, group: Sequence[tuple[_Step, Analysis | None]]
 ) -> list[Arrival]:
     with store.act(context, "night.take") as tx:
-        arrivals = [_write(tx, step, analysis) for step, analysis in group]
+        known = _known(tx, [step.read.content_mac for step, _analysis in group if not step.written])
+        fresh = sightings.absent(tx, _names(group))
+        arrivals = [_write(tx, step, analysis, known, fresh) for step, analysis in group]
         news = [arrival for arrival in arrivals if not arrival.again]
         tx.note(detail=" ".join(f"{arrival.photo_uid or '-'}: {arrival.state}" for arrival in news))
         if not news:
@@ -188,36 +190,62 @@ def _write_group(
     return arrivals
 
 
-def _write(tx: Tx, step: _Step, analysis: Analysis | None) -> Arrival:
-    """Write one item; what the ledger has already is not written again."""
+def _write(
+    tx: Tx,
+    step: _Step,
+    analysis: Analysis | None,
+    known: dict[str, photos.StoredPhoto],
+    fresh: set[str],
+) -> Arrival:
+    """Write one item; what the ledger has already is not written again.
+
+    Args:
+        known: the photos that are stored already, by their content; what is stored here is added.
+        fresh: the ids under which no sighting is saved; those that are saved here are taken out.
+    """
     read = step.read
     if step.written:
         return Arrival(read.item.where, read.key, step.written.state, step.written.failure, again=True)
-    # two files with the same bytes may have been under way at once
-    known = _known(tx, [read.content_mac]).get(read.content_mac) if read.content_mac else None
-    if known is not None and isinstance(read.item, InboxItem):
-        return _add_to_known(tx, read, read.item, known)
+    if read.content_mac in known and isinstance(read.item, InboxItem):
+        return _add_to_known(tx, read, read.item, known[read.content_mac])
     uid = photo_uid = ""
     failure = read.failure
     if analysis is not None and isinstance(read.item, InboxItem):
         failure = analysis.failure
         if analysis.width:
-            uid = sightings.put(tx, _named(read.item, read.content_mac)).uid
-            photo_uid = _keep(tx, uid, read, read.item, analysis)
+            uid, stored = _keep(tx, read, read.item, analysis, fresh)
+            photo_uid = stored.uid
+            if not failure:
+                known[read.content_mac] = stored
     state = failure.state if failure else UploadState.WAITING
     _record(tx, read, state, uid, photo_uid, failure)
     return Arrival(read.item.where, read.key, state, failure, photo_uid, len(read.data) if photo_uid else 0)
 
 
-def _keep(tx: Tx, uid: str, read: _Read, item: InboxItem, analysis: Analysis) -> str:
-    """Store a photo, or put a new analysis in the place of one that gave nothing; returns its uid."""
-    stored = photos.find(tx, uid, read.content_mac)
+def _keep(
+    tx: Tx, read: _Read, item: InboxItem, analysis: Analysis, fresh: set[str]
+) -> tuple[str, photos.StoredPhoto]:
+    """Store a photo with its sighting, or put a new analysis in the place of one that gave nothing; returns the sighting's uid."""
+    sighting, mac = _named(item, read.content_mac), read.content_mac
+    if sighting.sighting_id in fresh:
+        fresh.discard(sighting.sighting_id)
+        uid, stored = sightings.add(tx, sighting).uid, None
+    else:
+        uid = sightings.put(tx, sighting).uid
+        stored = photos.find(tx, uid, mac)
     if stored is None:
-        mac = read.content_mac
-        return photos.put(tx, "sighting", uid, item.photo, read.data, analysis, mac=mac).uid
+        return uid, photos.put(tx, "sighting", uid, item.photo, read.data, analysis, mac=mac)
     photos.update(tx, stored.uid, item.photo)
     photos.replace_analysis(tx, stored.uid, analysis)
-    return stored.uid
+    return uid, photos.get(tx, stored.uid)
+
+
+def _names(group: Sequence[tuple[_Step, Analysis | None]]) -> set[str]:
+    return {
+        _named(step.read.item, step.read.content_mac).sighting_id
+        for step, _analysis in group
+        if isinstance(step.read.item, InboxItem) and step.read.content_mac
+    }
 
 
 def _add_to_known(tx: Tx, read: _Read, item: InboxItem, known: photos.StoredPhoto) -> Arrival:
@@ -245,7 +273,15 @@ def _record(
     tx: Tx, read: _Read, state: UploadState, uid: str, photo_uid: str, failure: Failure | None
 ) -> None:
     ledger.record(
-        tx, read.key, KIND, state, owner_uid=uid, photo_uid=photo_uid, failure=failure, where=read.item.where
+        tx,
+        read.key,
+        KIND,
+        state,
+        owner_uid=uid,
+        photo_uid=photo_uid,
+        failure=failure,
+        where=read.item.where,
+        new=True,  # the lines that were there were read before, and nobody else writes such
     )
 
 

@@ -23,6 +23,8 @@ Ints = NDArray[np.int64]
 FOLDER = "index-sightings"
 NEIGHBOURS = 16
 """So many nearest faces of earlier sightings are looked at; a photo that came more often is linked to one of them all the same."""
+COPIES = 4
+"""A copy is nearer than any other photo, so that of the nearest only so many are laid over the new one."""
 PHOTOS_AT_ONCE = 256
 
 
@@ -119,11 +121,10 @@ def _link_photo(
 
 def _same_photo(face: StoredFace, near: Sequence[_Neighbour]) -> StoredFace | None:
     """Return the first face of which this one is the same photograph again, or None."""
-    same = [
-        one.face
-        for one in near
-        if duplicates.same_photo(face.face.fingerprint, one.face.face.fingerprint, one.cosine)
-    ]
+    near = near[:COPIES]
+    prints = [one.face.face.fingerprint for one in near]
+    alike = duplicates.same_photos(face.face.fingerprint, prints, np.array([one.cosine for one in near]))
+    same = [one.face for one, is_same in zip(near, alike, strict=True) if is_same]
     return min(same, key=lambda one: one.id, default=None)
 
 
@@ -143,17 +144,18 @@ def _same_child(tx: Tx, one_uid: str, other_uid: str, reason: str) -> bool:
     return relations.put(tx, RelationKind.SAME_CHILD, one_uid, other_uid, reason)
 
 
-def _propose(tx: Tx, face: StoredFace, near: Sequence[_Neighbour], known_faces: int, done: Linked) -> bool:
-    """Put the likeliest earlier sighting of the same child to a reviewer, once."""
-    for one in near:
-        if one.face.owner_uid == face.owner_uid:
-            continue
-        if not duplicates.same_child(one.cosine, known_faces):
-            return False
-        if relations.propose(
-            tx, RelationKind.SAME_CHILD, one.face.owner_uid, face.owner_uid, f"{one.cosine:.3f}"
+def _propose(
+    tx: Tx, face: StoredFace, near: Sequence[_Neighbour], known_sightings: int, done: Linked
+) -> bool:
+    """Put earlier sightings to a reviewer that look like the same child; each pair once."""
+    others = [one for one in near if one.face.owner_uid != face.owner_uid]
+    cosines = np.array([one.cosine for one in others])
+    alike = duplicates.same_child(cosines, [one.face.owner_uid for one in others], known_sightings)
+    changed = False
+    for one, same in zip(others, alike, strict=True):
+        if same and relations.propose(
+            tx, RelationKind.SAME_CHILD, one.face.owner_uid, face.owner_uid, f"cosine {one.cosine:.3f}"
         ):
             done.proposed += 1
-            return True
-        return False
-    return False
+            changed = True
+    return changed

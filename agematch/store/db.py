@@ -12,13 +12,13 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, Table, select
 
 from agematch.errors import DamageFound, StoreError, UsageError
 from agematch.i18n import _
 from agematch.records import Context
 from agematch.store import audit, codec, crypto, migrate, schema
-from agematch.store.engine import has_written, make_engine, sentences
+from agematch.store.engine import ONLY_READ, has_written, make_engine, sentences
 from agematch.store.keys import RootKey
 
 DATABASE = "registry.db"
@@ -137,6 +137,7 @@ class Store:
                 connection.begin()
                 tx = Tx(self, context, connection, Act(verb, target, detail))
                 yield tx
+                tx.flush()
                 tx.do_beforehand()
                 tx.write_audit()
                 connection.commit()
@@ -158,9 +159,7 @@ class Store:
         """Make the key under which everything of one case or sighting is sealed."""
         key = crypto.new_key()
         wrapped = crypto.seal(self._wrap_key, key, f"data key {kind} {uid}".encode())
-        tx.connection.execute(
-            schema.data_keys.insert(), {"entity_uid": uid, "kind": kind, "wrapped": wrapped}
-        )
+        tx.insert(schema.data_keys, {"entity_uid": uid, "kind": kind, "wrapped": wrapped})
         tx.data_keys[uid] = key
         return key
 
@@ -170,7 +169,7 @@ class Store:
     def data_keys(self, tx: Tx, uids: set[str]) -> dict[str, bytes]:
         """Return the keys of these cases and sightings. Raises DamageFound where one is missing."""
         found = tx.data_keys
-        for chunk in chunks(sorted(uids - found.keys())):
+        for chunk in chunks(sorted(uids - found.keys())) if uids - found.keys() else ():
             query = select(schema.data_keys).where(schema.data_keys.c.entity_uid.in_(chunk))
             for row in tx.connection.execute(query):
                 found[row.entity_uid] = self._unwrap(row.entity_uid, row.kind, row.wrapped)
@@ -202,7 +201,9 @@ class Tx:
     ) -> None:
         self.store = store
         self.context = context
-        self.connection = connection
+        self._connection = connection
+        self._rows: dict[Table, list[Mapping[str, Any]]] = {}
+        self._counters: dict[str, int] = {}
         self.beforehand: list[Callable[[], None]] = []
         """What is done, many at once, before the act is kept: writing the files that its records name."""
         self.afterwards: list[Callable[[Connection], None]] = []
@@ -213,6 +214,50 @@ class Tx:
         self._quiet = False
         self._written = False
         self._looks = False
+
+    @property
+    def connection(self) -> Connection:
+        """Return the connection; rows that wait to be inserted are in the database before anything else is asked of it."""
+        self.flush()
+        return self._connection
+
+    def insert(self, table: Table, row: Mapping[str, Any]) -> None:
+        """Insert a row, together with others of its table, when the database is asked for something or the act is kept.
+
+        Raises:
+            RuntimeError: this is a view, or the act has opened a photo.
+        """
+        if not self.writes or self._looks:
+            raise RuntimeError(ONLY_READ)
+        self._rows.setdefault(table, []).append(row)
+
+    def next_ids(self, counter: str, number: int) -> int:
+        """Return the first of so many numbers that were never given before, and are never given again."""
+        if counter not in self._counters:
+            row = self.connection.execute(
+                select(schema.counters.c.value).where(schema.counters.c.name == counter)
+            ).first()
+            self._counters[counter] = row.value if row else 0
+        first = self._counters[counter] + 1
+        self._counters[counter] += number
+        self._rows.setdefault(schema.counters, [])
+        return first
+
+    def flush(self) -> None:
+        """Write the rows that wait, many in one statement, each table's after those that it refers to."""
+        if not self._rows:
+            return
+        rows, self._rows = self._rows, {}
+        if rows.pop(schema.counters, None) is not None:
+            for name, value in self._counters.items():
+                mine = schema.counters.c.name == name
+                if not self._connection.execute(
+                    schema.counters.update().where(mine).values(value=value)
+                ).rowcount:
+                    self._connection.execute(schema.counters.insert().values(name=name, value=value))
+        for table in schema.metadata.sorted_tables:
+            if table in rows:
+                self._connection.execute(table.insert(), [dict(row) for row in rows[table]])
 
     def now(self) -> str:
         """Return the time by the context's clock, ISO 8601 in UTC to the millisecond."""

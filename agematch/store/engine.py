@@ -25,6 +25,9 @@ PRAGMAS = (
 )
 
 
+ONLY_READ = "nothing is written in a view, nor in an act once it has opened a photo"
+
+
 def make_engine(database: Path) -> Engine:
     """Return the engine of an SQLite file.
 
@@ -53,7 +56,7 @@ def make_engine(database: Path) -> Engine:
     def _guard(connection: Connection, _c: Any, _s: str, _p: Any, context: Any, _many: bool) -> None:
         if context.isinsert or context.isupdate or context.isdelete:
             if connection.get_execution_options().get("read_only"):
-                raise RuntimeError("nothing is written in a view, nor in an act once it has opened a photo")
+                raise RuntimeError(ONLY_READ)
             connection.info["written"] = True
 
     return engine

@@ -46,15 +46,11 @@ def put(tx: Tx, photo_uid: str, owner_uid: str, found: Sequence[AnalysedFace]) -
     if not found:
         return []
     key = tx.store.data_key(tx, owner_uid)
-    first = _next_ids(tx, len(found))
-    rows: list[dict[str, Any]] = []
-    template_rows: list[dict[str, Any]] = []
+    first = tx.next_ids(COUNTER, len(found))
     for face_id, analysed in enumerate(found, first):
-        rows.append(_row(key, face_id, photo_uid, owner_uid, analysed.face))
-        template_rows += _template_rows(key, face_id, analysed.templates)
-    tx.connection.execute(schema.faces.insert(), rows)
-    if template_rows:
-        tx.connection.execute(schema.templates.insert(), template_rows)
+        tx.insert(schema.faces, _row(key, face_id, photo_uid, owner_uid, analysed.face))
+        for row in _template_rows(key, face_id, analysed.templates):
+            tx.insert(schema.templates, row)
     return list(range(first, first + len(found)))
 
 
@@ -89,16 +85,6 @@ def _template_rows(key: bytes, face_id: int, templates: Iterable[Template]) -> l
         sealed = crypto.seal(key, vector.tobytes(), _aad(face_id, model, dim))
         rows.append({"face_id": face_id, "model": model, "dim": dim, "blob": sealed})
     return rows
-
-
-def _next_ids(tx: Tx, number: int) -> int:
-    counter = schema.counters
-    last = tx.connection.execute(select(counter.c.value).where(counter.c.name == COUNTER)).scalar()
-    if last is None:
-        tx.connection.execute(counter.insert().values(name=COUNTER, value=number))
-        return 1
-    tx.connection.execute(counter.update().where(counter.c.name == COUNTER).values(value=last + number))
-    return int(last) + 1
 
 
 def _aad(face_id: int, model: str, dim: int) -> bytes:

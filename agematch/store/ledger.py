@@ -47,14 +47,16 @@ def record(
     photo_uid: str = "",
     failure: Failure | None = None,
     where: str,
+    new: bool = False,
 ) -> bool:
     """Write in which state an upload ended; returns whether that is news.
 
     Args:
         kind: "reference" or "probe".
         where: how a person finds the upload: a path, or a table and its line.
+        new: the caller knows that it is not there yet.
     """
-    known = read(tx, key)
+    known = None if new else read(tx, key)
     if known and (known.state, known.photo_uid, known.failure) == (state, photo_uid, failure):
         return False
     clear = {
@@ -68,7 +70,7 @@ def record(
     body = {"where": where, "failure": codec.failure_body(failure)}
     values = clear | {"blob": codec.seal_record(_key(tx, owner_uid), TABLE.name, clear, body)}
     if known is None:
-        tx.connection.execute(TABLE.insert(), values)
+        tx.insert(TABLE, values)
     else:
         tx.connection.execute(TABLE.update().where(TABLE.c.key == key).values(**values))
     return True

@@ -132,7 +132,7 @@ def put(
     )
     key = tx.store.data_key(tx, owner_uid)
     tx.beforehand.append(partial(vault.write, tx.store, stored.vault_name, key, data))
-    tx.connection.execute(TABLE.insert(), _values(stored, key))
+    tx.insert(TABLE, _values(stored, key))
     faces.put(tx, stored.uid, owner_uid, analysis.faces)
     return stored
 

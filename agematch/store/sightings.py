@@ -57,6 +57,16 @@ def put(tx: Tx, sighting: Sighting, reason: str = "", *, replace: bool = False) 
     return FAMILY.put(tx, sighting.sighting_id, codec.sighting_body(sighting), reason, replace=replace)
 
 
+def absent(tx: Tx, sighting_ids: Iterable[str]) -> set[str]:
+    """Return those of these ids under which no sighting is saved."""
+    return FAMILY.absent(tx, sighting_ids)
+
+
+def add(tx: Tx, sighting: Sighting, reason: str = "") -> Put:
+    """Write a sighting that is not there yet, as `absent` says."""
+    return FAMILY.add(tx, sighting.sighting_id, codec.sighting_body(sighting), reason)
+
+
 def merged(stored: Sighting, given: Sighting) -> Sighting:
     """Return what `put` would store: the given facts, and the stored ones where nothing is given."""
     return codec.sighting_of(merged_body(codec.sighting_body(stored), codec.sighting_body(given)))

@@ -110,6 +110,24 @@ class Family:
             rows = self.get_many(tx, chunk)
             yield from (rows[uid] for uid in chunk)
 
+    def absent(self, tx: Tx, names: Iterable[str]) -> set[str]:
+        """Return those of these names under which no record is."""
+        lookups = {self.lookup(tx, name): name for name in names}
+        found: set[str] = set()
+        for chunk in chunks(sorted(lookups)):
+            query = select(self.table.c.lookup).where(self.table.c.lookup.in_(chunk))
+            found |= set(tx.connection.execute(query).scalars())
+        return {name for lookup, name in lookups.items() if lookup not in found}
+
+    def add(self, tx: Tx, name: str, body: Mapping[str, Any], reason: str) -> Put:
+        """Write the first version of a record that is not there yet."""
+        uid, now = new_uid(), tx.now()
+        tx.store.new_data_key(tx, self.kind, uid)
+        row = Row(uid, body, 1, self.first_state, "", now, now)
+        self._insert(tx, row, self.lookup(tx, name))
+        self._add_version(tx, row, reason)
+        return Put(uid, 1, "new")
+
     def put(self, tx: Tx, name: str, body: Mapping[str, Any], reason: str, *, replace: bool) -> Put:
         """Write a record under the name people use; equal facts change nothing.
 
@@ -119,12 +137,7 @@ class Family:
         """
         row = self.find(tx, name)
         if row is None:
-            uid, now = new_uid(), tx.now()
-            tx.store.new_data_key(tx, self.kind, uid)
-            row = Row(uid, body, 1, self.first_state, "", now, now)
-            self._insert(tx, row, self.lookup(tx, name))
-            self._add_version(tx, row, reason)
-            return Put(uid, 1, "new")
+            return self.add(tx, name, body, reason)
         wanted = dict(body) if replace else merged_body(row.body, body)
         id_field = f"{self.kind}_id"
         wanted[id_field] = row.body[id_field]  # the same id may come in another Unicode form
@@ -215,7 +228,7 @@ class Family:
         }
 
     def _insert(self, tx: Tx, row: Row, lookup: str) -> None:
-        tx.connection.execute(self.table.insert(), self._values(tx, row, lookup))
+        tx.insert(self.table, self._values(tx, row, lookup))
 
     def _add_version(self, tx: Tx, row: Row, reason: str) -> None:
         clear = {
@@ -228,7 +241,7 @@ class Family:
         }
         body = {"record": row.body, "reason": reason}
         blob = codec.seal_record(tx.store.data_key(tx, row.uid), self.versions.name, clear, body)
-        tx.connection.execute(self.versions.insert(), clear | {"blob": blob})
+        tx.insert(self.versions, clear | {"blob": blob})
 
     def _rows(self, tx: Tx, found: Iterable[Mapping[Any, Any]]) -> Iterator[Row]:
         found = list(found)
