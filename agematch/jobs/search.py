@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agematch.jobs.gallery import Gallery
@@ -143,6 +143,10 @@ def write_answers(
     decided = decisions.of_sightings(tx, found_sightings) if save else {}
     if save:
         leads.withdraw_unsearched(tx)
+    face_ids = [
+        p.face_id for one in batch if isinstance(one, Found) for p in one.probes if p.face_id is not None
+    ]
+    known = leads.of_faces(tx, face_ids) if save else {}
     answers: list[tuple[CandidateList, ...]] = []
     for one in batch:
         if isinstance(one, Refused):
@@ -153,7 +157,14 @@ def write_answers(
         )
         if save:
             lists = tuple(
-                _write_leads(tx, gallery, found, rules, decided.get(found.sighting_uid, ()))
+                _write_leads(
+                    tx,
+                    gallery,
+                    found,
+                    rules,
+                    decided.get(found.sighting_uid, ()),
+                    known.get(found.face_id or 0, {}),
+                )
                 for found in lists
             )
         answers.append(lists)
@@ -193,7 +204,12 @@ def leads_of(answer: CandidateList, rules: SearchRules) -> tuple[Candidate, ...]
 
 
 def _write_leads(
-    tx: Tx, gallery: Gallery, answer: CandidateList, rules: SearchRules, decided: Sequence[Decision]
+    tx: Tx,
+    gallery: Gallery,
+    answer: CandidateList,
+    rules: SearchRules,
+    decided: Sequence[Decision],
+    known: Mapping[str, leads.Lead],
 ) -> CandidateList:
     """Queue a list's leads and withdraw those of an earlier search that are none any more; returns the list that tells of it."""
     if answer.face_id is None:
@@ -201,11 +217,11 @@ def _write_leads(
     found = leads_of(answer, rules)
     put = {
         candidate.rank: leads.put(
-            tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id, decided
+            tx, answer.sighting_uid, answer.face_id, candidate, gallery.space.id, decided, known
         )
         for candidate in found
     }
-    leads.withdraw_others(tx, answer.face_id, {candidate.case_uid for candidate in found})
+    leads.withdraw_others(tx, answer.face_id, {candidate.case_uid for candidate in found}, known)
     return replace(
         answer,
         new_leads=tuple(rank for rank, change in put.items() if change == leads.NEW),

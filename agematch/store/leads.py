@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 
 from agematch.records import Candidate, CaseState, Decision, Evidence, Outcome, Reopening, SightingState
 from agematch.store import codec, decisions, faces, photos, schema
-from agematch.store.db import Tx, new_uid
+from agematch.store.db import Tx, chunks, new_uid
 from agematch.store.reopening import Pair, Standing, standing
 
 TABLE = schema.leads
@@ -72,6 +72,7 @@ def put(
     candidate: Candidate,
     space_id: str,
     decided: Sequence[Decision] | None = None,
+    of_face: Mapping[str, Lead] | None = None,
 ) -> str:
     """Queue a candidate for review, or bring its lead up to date; returns what was done.
 
@@ -79,10 +80,13 @@ def put(
 
     Args:
         decided: the decisions on the sighting, where the caller has read those of many (`decisions.of_sightings`).
+        of_face: the leads of this face by the uid of their case, where the caller has read those of many (`of_faces`).
     """
     if decided is None:
         decided = decisions.of_sighting(tx, sighting_uid)
-    known = _one(tx, TABLE.c.face_id == face_id, TABLE.c.case_uid == candidate.case_uid)
+    if of_face is None:
+        of_face = of_faces(tx, [face_id])[face_id]
+    known = of_face.get(candidate.case_uid)
     stands = standing(
         Pair(candidate.case_uid, face_id, candidate.reference_face_id, candidate.score), decided
     )
@@ -131,14 +135,27 @@ def put(
     return NEW if known is None and state == OPEN else CHANGED
 
 
-def withdraw_others(tx: Tx, face_id: int, case_uids: Collection[str]) -> int:
-    """Withdraw the open leads of a probe face whose case is not among `case_uids` any more; returns how many."""
-    query = select(TABLE).where(TABLE.c.face_id == face_id, TABLE.c.state == OPEN)
-    gone = [
-        lead
-        for lead in _read(tx, tx.connection.execute(query).mappings().all())
-        if lead.case_uid not in case_uids
-    ]
+def of_faces(tx: Tx, face_ids: Collection[int]) -> dict[int, dict[str, Lead]]:
+    """Return the leads of probe faces, whatever their state, by face and by the uid of their case."""
+    found: dict[int, dict[str, Lead]] = {face_id: {} for face_id in face_ids}
+    for chunk in chunks(sorted(found)):
+        rows = tx.connection.execute(select(TABLE).where(TABLE.c.face_id.in_(chunk))).mappings().all()
+        for lead in _read(tx, rows):
+            found[lead.face_id][lead.case_uid] = lead
+    return found
+
+
+def withdraw_others(
+    tx: Tx, face_id: int, case_uids: Collection[str], of_face: Mapping[str, Lead] | None = None
+) -> int:
+    """Withdraw the open leads of a probe face whose case is not among `case_uids` any more; returns how many.
+
+    Args:
+        of_face: as for `put`.
+    """
+    if of_face is None:
+        of_face = of_faces(tx, [face_id])[face_id]
+    gone = [lead for uid, lead in of_face.items() if lead.state == OPEN and uid not in case_uids]
     _move(tx, gone, WITHDRAWN)
     return len(gone)
 
@@ -265,7 +282,7 @@ def _write(tx: Tx, lead: Lead, *, new: bool) -> None:
     key = tx.store.data_key(tx, lead.sighting_uid)
     values = clear | {"blob": codec.seal_record(key, TABLE.name, clear, body)}
     if new:
-        tx.connection.execute(TABLE.insert().values(**values))
+        tx.insert(TABLE, values)
     else:
         tx.connection.execute(TABLE.update().where(TABLE.c.uid == lead.uid).values(**values))
 
