@@ -175,6 +175,8 @@ def _count_chance(by: Comparison, ranking: Ranking, others: list[str], cases: in
 
 
 def _chance(by: Comparison, probe: Probe, answer: Ranked) -> dict[str, float]:
+    if not answer.chance_at_bands:  # there is no case yet
+        return {}
     quality = probe.query.quality
     capped = quality is not None and quality.score < bands.POOR_QUALITY
     return bands.leads_by_chance(answer.chance_at_bands, by.rules.lead_expected_by_chance, capped)

@@ -101,7 +101,7 @@ def test_three_nights(agematch, night, inbox, portraits, tmp_path):
     assert third["new_cases"] >= 1 and third["sightings_searched"] == 1
     leads = {(lead["sighting_id"].split("-")[0], lead["case_id"]): lead for lead in queue(agematch)}
     assert ("macron", "macron") in leads
-    assert third["reopened_leads"] == 1 and "O-1-b.jpg" in leads["O", "obama"]["reopened"]
+    assert third["reopened_leads"] == 1 and "O-1-b.jpg" in str(leads["O", "obama"]["reopening"])
     assert agematch("check").out == ""
 
     # a fourth finds nothing to do
