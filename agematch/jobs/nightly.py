@@ -97,6 +97,7 @@ def nightly(work: NightWork, listener: Listener = nobody) -> NightFigures:
     outcome, fault, run_uid = NightOutcome.DONE, None, ""
     try:
         with store.act(context, "night.start") as tx:
+            runs.end_killed(tx, KIND)
             run_uid = runs.start(tx, KIND).uid
             tx.note(target=run_uid)
         _stages(work, done, listener)

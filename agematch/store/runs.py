@@ -17,6 +17,7 @@ from agematch.store.db import Tx, new_uid
 
 TABLE = schema.runs
 STEPS = schema.job_steps
+KILLED = "killed"
 CLEAR = ("uid", "kind", "state", "started_at", "ended_at", "counts")
 CLEAR_STEP = ("run_uid", "item", "step", "state", "at")
 
@@ -68,6 +69,24 @@ def finish(tx: Tx, uid: str, state: RunState, counts: Mapping[str, int], detail:
     )
     tx.connection.execute(TABLE.update().where(TABLE.c.uid == uid).values(**_values(tx, run)))
     return run
+
+
+def end_killed(tx: Tx, kind: str) -> list[Run]:
+    """Record of every run of a kind that it was killed, where it began and never ended, and return these runs.
+
+    Only who holds the lock under which such runs work may say so. When they ended, nobody knows. A record that does not verify
+    is left for `agematch check`.
+    """
+    query = select(TABLE).where(TABLE.c.kind == kind, TABLE.c.state == RunState.RUNNING.value)
+    killed = []
+    for row in tx.connection.execute(query).mappings().all():
+        try:
+            run = replace(_run(tx, row), state=RunState.FAILED, detail=KILLED)
+        except DamageFound:
+            continue
+        tx.connection.execute(TABLE.update().where(TABLE.c.uid == run.uid).values(**_values(tx, run)))
+        killed.append(run)
+    return killed
 
 
 def get(tx: Tx, uid: str) -> Run:

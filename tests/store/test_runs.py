@@ -35,6 +35,24 @@ def test_the_latest_runs_of_a_kind(store):
         assert len(runs.latest(tx, "nightly", 2)) == 2 and runs.latest(tx, "other") == []
 
 
+def test_runs_that_were_killed_are_told_from_those_that_ended(store, context):
+    with store.act(context, "night") as tx:
+        ended = runs.finish(tx, runs.start(tx, "nightly").uid, RunState.DONE, {"leads": 2})
+        killed, damaged, other = (runs.start(tx, kind).uid for kind in ("nightly", "nightly", "check"))
+    with store.act(context, "test.damage") as tx:
+        table = runs.TABLE
+        tx.connection.execute(table.update().where(table.c.uid == damaged).values(blob=b"no record"))
+    with store.act(context, "night") as tx:
+        [run] = runs.end_killed(tx, "nightly")
+        assert run == runs.get(tx, killed) and run.ended_at == "" and dict(run.counts) == {}
+        assert (run.state, run.detail) == (RunState.FAILED, "killed")
+        assert runs.end_killed(tx, "nightly") == []
+    with store.view(context) as tx:
+        assert runs.get(tx, ended.uid) == ended and runs.get(tx, other).state is RunState.RUNNING
+        with pytest.raises(DamageFound, match=f"runs {damaged} does not verify"):
+            runs.get(tx, damaged)
+
+
 def test_a_run_that_was_never_started(store, context):
     with store.act(context, "night") as tx:
         with pytest.raises(DamageFound, match="The run 00 is missing. Run: agematch check"):
