@@ -31,10 +31,11 @@ import tempfile
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import numpy as np
-from bench_enrol import LARGE_SIZES, bare, enlarge, face_recognition, items
+from bench_enrol import LARGE_SIZES, SPAWN, bare, enlarge, face_recognition, items
 from PIL import Image, ImageEnhance
 
 from agematch.config import Settings, available_processors
@@ -68,15 +69,19 @@ def alter(source: Path, target: Path, seed: int) -> None:
 def prepare(found: Sequence[Path], uploads: int, large_percent: float, folder: Path) -> list[Path]:
     """Write the uploads of a night and return their paths."""
     folder.mkdir(parents=True)
-    files = []
-    for n in range(uploads):
-        target = folder / f"{n:06d}.jpg"
-        alter(found[n % len(found)], target, n)
-        if int((n + 1) * large_percent / 100) > int(n * large_percent / 100):
-            enlarge(target, target, LARGE_SIZES[n % len(LARGE_SIZES)], n)
-        os.utime(target, (LONG_AGO, LONG_AGO))
-        files.append(target)
+    files = [folder / f"{n:06d}.jpg" for n in range(uploads)]
+    large = [int((n + 1) * large_percent / 100) > int(n * large_percent / 100) for n in range(uploads)]
+    sources = [found[n % len(found)] for n in range(uploads)]
+    with ProcessPoolExecutor(available_processors(), SPAWN) as executor:
+        list(executor.map(_upload, sources, files, range(uploads), large, chunksize=8))
     return files
+
+
+def _upload(source: Path, target: Path, number: int, large: bool) -> None:
+    alter(source, target, number)
+    if large:
+        enlarge(target, target, LARGE_SIZES[number % len(LARGE_SIZES)], number)
+    os.utime(target, (LONG_AGO, LONG_AGO))
 
 
 def night(files: Sequence[Path], cases: Sequence[Path], processes: int) -> tuple[dict[str, object], float]:
