@@ -247,7 +247,8 @@ class Face:
     `box` is (x, y, width, height); `landmarks` are five (x, y): right eye, left eye (the person's own), nose tip,
     right and left mouth corner; `rotation` is how many degrees clockwise the photo must be turned for the face to
     stand upright (0, 90, 180, 270); `confidence` is the detector's, 0 to 1. `apparent_age_years` is what `age_network`
-    (its id@version) expects the age to be, uncorrected; None where it was not asked, or gave nothing.
+    (its id@version) expects the age to be, uncorrected; None where it was not asked, or gave nothing. `fingerprint` is that
+    of `vision.fingerprint`, by which the same photograph is known again; a face without templates has none.
     """
 
     number: int
@@ -259,6 +260,7 @@ class Face:
     quality: Quality
     apparent_age_years: float | None = None
     age_network: str = ""
+    fingerprint: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

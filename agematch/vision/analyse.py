@@ -52,7 +52,7 @@ class Analyser:
         """Analyse one photograph, a whole file's bytes; whatever is wrong with it is the analysis's `failure`.
 
         The templates of a face are those of every network, or none where one of them gives nothing usable. A face with
-        templates also has its apparent age, where the manifest names a network for it.
+        templates also has its fingerprint, and its apparent age, where the manifest names a network for it.
         """
         from agematch.vision.image import decode
 
@@ -86,14 +86,15 @@ class Analyser:
         landmarks = np.array([face.landmarks for face in faces], dtype=np.float64) * photo.scale
         rows = [embedder.embed(photo.rgb, landmarks) for embedder in embedders]
         usable = [i for i in range(len(faces)) if all(np.isfinite(row[i]).all() for row in rows)]
-        aged = [faces[i] for i in usable]
+        described = [faces[i] for i in usable]
         if again is None or again.age:
-            aged = self._with_ages(photo, aged, landmarks[usable])
+            described = self._with_ages(photo, described, landmarks[usable])
+        described = _with_fingerprints(photo, described, landmarks[usable])
         return {
             face.number: AnalysedFace(
                 face, tuple(Template(one.model, row[i]) for one, row in zip(embedders, rows, strict=True))
             )
-            for i, face in zip(usable, aged, strict=True)
+            for i, face in zip(usable, described, strict=True)
         }
 
     def _with_ages(self, photo: Decoded, faces: list[Face], landmarks: NDArray[np.float64]) -> list[Face]:
@@ -103,6 +104,15 @@ class Analyser:
             replace(face, apparent_age_years=years, age_network=self._age.name)
             for face, years in zip(faces, self._age.years(photo.rgb, landmarks), strict=True)
         ]
+
+
+def _with_fingerprints(photo: Decoded, faces: Sequence[Face], landmarks: NDArray[np.float64]) -> list[Face]:
+    from agematch.vision.fingerprint import fingerprint
+
+    return [
+        face if face.fingerprint else replace(face, fingerprint=fingerprint(photo.rgb, points))
+        for face, points in zip(faces, landmarks, strict=True)
+    ]
 
 
 def _analysis(photo: Decoded, faces: tuple[AnalysedFace, ...], failure: Failure | None) -> Analysis:

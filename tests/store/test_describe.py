@@ -1,5 +1,6 @@
 """What a face lacks is added to it: its id, its place and what it has stay, and nothing is written twice."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -72,6 +73,15 @@ def test_a_face_of_before_the_age_network_reads_as_unknown():
     for name in ("apparent_age_years", "age_network"):
         del body[name]
     assert codec.face_of(body) == a_face().face and codec.face_of(body).apparent_age_years is None
+
+
+def test_a_fingerprint_is_kept_and_a_face_of_before_has_none():
+    face = replace(a_face().face, fingerprint="00ff80")
+    body = codec.face_body(face)
+    assert codec.face_of(json.loads(json.dumps(body))) == face
+    del body["fingerprint"]
+    assert codec.face_of(body) == replace(face, fingerprint="")
+    assert "00ff80" not in repr(face)
 
 
 def test_every_photo_is_named_once(store, context, photo_uid):
