@@ -55,11 +55,15 @@ class _Read:
 
 @dataclass(frozen=True)
 class _Step:
-    """`wanted` is empty where nothing is to be analysed; `written` is the line that the ledger has already."""
+    """`wanted` is empty where nothing is to be analysed; `written` is the line that the ledger has already.
+
+    `damage` says which record that it belongs to does not verify.
+    """
 
     read: _Read
     wanted: Wanted | None = None
     written: ledger.Upload | None = None
+    damage: DamageFound | None = None
 
 
 def arrive(
@@ -119,9 +123,14 @@ def _read(store: Store, item: InboxItem | InboxRefused, max_bytes: int) -> _Read
 
 def _begin(store: Store, context: Context, group: Sequence[_Read]) -> list[_Step]:
     """Say what is left to do for each of a group: nothing but the taking out, the writing, or the analysis too."""
-    with store.view(context) as tx:
-        written = ledger.read_many(tx, [one.key for one in group])
-        known = _known(tx, [one.content_mac for one in group if one.content_mac])
+    try:
+        with store.view(context) as tx:
+            written = ledger.read_many(tx, [one.key for one in group])
+            known = _known(tx, [one.content_mac for one in group if one.content_mac])
+    except DamageFound as err:
+        if len(group) == 1:
+            return [_Step(group[0], damage=err)]
+        return [step for one in group for step in _begin(store, context, [one])]
     return [
         _Step(one, written=written[one.key])
         if one.key in written
@@ -156,13 +165,13 @@ def _finish(
     group: Sequence[tuple[_Step, Analysis | None]],
 ) -> Iterator[Arrival]:
     """Write a group in one transaction, take the files out of the inbox, and yield what became of each item."""
+    yield from (_stays(step.read, step.damage) for step, _analysis in group if step.damage)
+    group = [(step, analysis) for step, analysis in group if not step.damage]
     try:
         arrivals = _write_group(store, context, group)
     except DamageFound as err:
-        if len(group) == 1:  # a record that it belongs to does not verify: it stays, and the others go on
-            read = group[0][0].read
-            failure = Failure(FailureReason.UNREADABLE_FILE, err.what.rstrip("."), err.remedy)
-            yield Arrival(read.item.where, read.key, UploadState.QUARANTINED, failure, again=True)
+        if len(group) == 1:
+            yield _stays(group[0][0].read, err)
             return
         for one in group:
             yield from _finish(store, context, inbox, threads, [one])
@@ -174,6 +183,12 @@ def _finish(
     ]
     list(threads.map(partial(_take_out, inbox), *zip(*leaving, strict=True)) if leaving else ())
     yield from arrivals
+
+
+def _stays(read: _Read, damage: DamageFound) -> Arrival:
+    """Say that an item stays in the inbox, since a record that it belongs to does not verify; the others go on."""
+    failure = Failure(FailureReason.UNREADABLE_FILE, damage.what.rstrip("."), damage.remedy)
+    return Arrival(read.item.where, read.key, UploadState.QUARANTINED, failure, again=True)
 
 
 def _write_group(
