@@ -21,7 +21,7 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
     """
     temporary = path.with_name(f"{TEMPORARY}{secrets.token_hex(8)}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _make_folder(path.parent)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -35,6 +35,15 @@ def atomic_write(path: Path, data: bytes, mode: int = 0o600) -> None:
         sync_folder(path.parent)
     except OSError as err:
         raise write_error(path, err) from err
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder, and those above it, that are there after a power cut as well."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True, mode=0o700)
+    sync_folder(folder.parent)
 
 
 def sync_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -48,7 +48,8 @@ def batch_lock(folder: Path, command: str) -> Iterator[None]:
         atomic_write(folder / OWNER, json.dumps(about).encode())
         yield
     finally:
-        (folder / OWNER).unlink(missing_ok=True)
+        with suppress(OSError):  # on a disk that became read-only it stays, and the next run writes its own
+            (folder / OWNER).unlink(missing_ok=True)
         lock.release()
 
 
