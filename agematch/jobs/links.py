@@ -88,7 +88,10 @@ def link(store: Store, context: Context, space: CosineSpace, listener: Listener 
     for photos in _looked_at(store, context, index, space, waiting):
         with store.act(context, "night.link", detail=f"{len(photos)} photos") as tx:
             owners = _originals_of(tx, photos, originals)
-            changed = [_link(tx, uid, photo, owners, index.count, done) for uid, photo in photos.items()]
+            changed = [
+                _link(tx, uid, _without_copies(photo, originals), owners, index.count, done)
+                for uid, photo in photos.items()
+            ]
             if not any(changed):
                 tx.nothing_done()
         told += len(photos)
@@ -143,6 +146,14 @@ def _copies(photos: dict[str, _Photo]) -> list[tuple[int, int]]:
         np.array([one.cosine for _face, one in pairs]),
     )
     return [(face.id, one.face.id) for (face, one), is_same in zip(pairs, same, strict=True) if is_same]
+
+
+def _without_copies(photo: _Photo, originals: _Originals) -> _Photo:
+    """Return a photo without the near faces that are the same photograph: they are linked as such, in whatever order."""
+    return {
+        face: [one for one in near if originals.of(one.face.id) != originals.of(face.id)]
+        for face, near in photo.items()
+    }
 
 
 def _originals_of(tx: Tx, photos: dict[str, _Photo], originals: _Originals) -> dict[int, StoredFace]:
