@@ -68,10 +68,11 @@ class Night:
     key: Path
     inbox: Path
     analyses: dict[str, Analysis]
+    clock: Callable[[], datetime] = lambda: NOW
 
     def open(self) -> Registry:
         registry = Registry.open(
-            self.registry, key_file=self.key, context=Context("night", clock=lambda: NOW), settings=Settings()
+            self.registry, key_file=self.key, context=Context("night", clock=self.clock), settings=Settings()
         )
         registry._analysers = Played(self.analyses)  # type: ignore[assignment]
         return registry
