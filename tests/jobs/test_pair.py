@@ -78,9 +78,7 @@ def test_what_is_known_of_the_photos_without_name_and_place(registry, group):  #
     said, _notes = cells(shown)
     assert said["Photo"] == ("her.jpg", "both.jpg") and said["Face, from the left"] == ("1", "2")
     assert said["Taken"] == ("2006-05", "2015-05-10")
-    assert (
-        said["Age"] == ("2 to 3 years old", "11 to 13 years old")
-    )
+    assert said["Age"] == ("2 to 3 years old", "11 to 13 years old")
     assert said["Size in pixels"] == ("640 x 480", "4000 x 3000")
     assert said["Quality, of 100"] == ("80", "80") and "no colour" in said["Marked"][0]
     assert shown.found.candidates[0].age_gap_years == pytest.approx(9.0, abs=0.1)
