@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import NormalDist
 
 import cv2
 import numpy as np
@@ -39,6 +40,7 @@ from agematch.vision.weights import models_dir  # noqa: E402
 
 SEED = 20
 PAIRS_AT_ONCE = 256
+SMALL_EYES = (8, 12, 16)
 NEAR_YEARS = 2.5
 AGE_GROUPS = ((0, 2), (3, 5), (6, 9), (10, 13), (14, 17))
 REGISTRIES = ((20, 30), (50, 12), (100, 6))  # (sightings, how many such registries are drawn)
@@ -139,10 +141,14 @@ AGAIN = (
 
 @dataclass(frozen=True)
 class Seen:
-    """The largest face of a photograph: fingerprint, box, and row of the plain space; an empty fingerprint for no face."""
+    """The largest face of a photograph: fingerprint, box, pixels between the eyes, and row of the plain space.
+
+    The fingerprint is empty for no face.
+    """
 
     fingerprint: str
     box: tuple[float, float, float, float]
+    eyes: float
     row: np.ndarray
 
 
@@ -160,9 +166,14 @@ class Analysed:
     def _seen(self, analysis: Analysis | None) -> Seen:
         found = [one for one in analysis.faces if one.templates] if analysis else []
         if not found:
-            return Seen("", (0, 0, 0, 0), np.zeros(self._space.dim, np.float32))
+            return Seen("", (0, 0, 0, 0), 0.0, np.zeros(self._space.dim, np.float32))
         largest = max(found, key=lambda one: one.face.box[2] * one.face.box[3])
-        return Seen(largest.face.fingerprint, largest.face.box, self._row(largest))
+        return Seen(
+            largest.face.fingerprint,
+            largest.face.box,
+            largest.face.quality.eye_distance_px,
+            self._row(largest),
+        )
 
     def _row(self, one: AnalysedFace) -> np.ndarray:
         return self._space.fuse({str(t.model): t.vector for t in one.templates})[0]
@@ -311,6 +322,28 @@ def same_photograph(
         )
 
 
+def small_faces(analysed: Analysed, photos: Photos, files: Sequence[bytes]) -> None:
+    """Print what happens where both photos of a pair have lost their detail."""
+    first, second = photos.pairs(True)
+    print(f"\nThe same photograph: {photos.data.name} with few pixels between the eyes, saved at 40")
+    for eyes in SMALL_EYES:
+        small = analysed.faces(
+            [
+                jpeg(resized(original(data, seen).rgb, min(eyes / seen.eyes, 1)), 40)
+                for data, seen in zip(files, photos.seen, strict=True)
+            ]
+        )
+        found = [i for i, seen in enumerate(small) if seen.fingerprint]
+        again = compared([small[i] for i in found], photos.of(np.array(found)), np.zeros(len(found)), -1)
+        pairs = compared([small[i] for i in first], [small[i] for i in second], np.zeros(len(first)), -1)
+        taken = int((pairs.likeness >= duplicates.SAME_PHOTO).sum())
+        print(
+            f"  {eyes:2d} pixels: a face in {len(found)} of {len(small)}; known again "
+            f"{share(again.likeness >= duplicates.SAME_PHOTO)}; pairs of one person taken for one {bound(taken, len(first))}, "
+            f"likest {np.sort(pairs.likeness)[-3:].round(3)}"
+        )
+
+
 def videos(analysed: Analysed, files: Sequence[Path]) -> None:
     for file in files:
         film = cv2.VideoCapture(str(file))
@@ -436,6 +469,24 @@ def told_of_grown(photos: Photos) -> None:
     )
 
 
+def drawn_strangers() -> None:
+    """Print false proposals where the cosines of strangers are normally distributed, and all babies or less alike."""
+    generator = np.random.default_rng(SEED)
+    names = [str(i) for i in range(duplicates.NEIGHBOURS)]
+    upper = np.vectorize(lambda share: NormalDist().inv_cdf(1 - share))
+    print("\nThe same child: strangers drawn from a normal distribution")
+    for known in (100, 1_000, 10_000, 100_000):
+        # the largest of many uniform numbers, in order, are sums of exponential ones over the sum of all
+        sums = np.cumsum(generator.exponential(size=(4000, len(names))), axis=1)
+        total = sums[:, -1:] + generator.gamma(known + 1 - len(names), size=(len(sums), 1))
+        nearest = upper(sums / total)
+        told = []
+        for mean, deviation in (duplicates.YOUNGEST, (0.5, 0.055)):
+            rows = mean + deviation * nearest
+            told.append(np.mean([duplicates.same_child(row, names, known).sum() for row in rows]))
+        print(f"  among {known:6d}: babies {told[0]:.3f}, others {told[1]:.3f}")
+
+
 # ---------------------------------------------------------------- all of it
 
 
@@ -471,8 +522,10 @@ def main() -> None:
         of_family = draw.sample([i for i in usable if i < family], round(options.photos * 2 / 3))
         of_others = draw.sample([i for i in usable if i >= family], options.photos - len(of_family))
         same_photograph(analysed, sets, [files[i] for i in of_family + of_others])
+        small_faces(analysed, sets[0], [data for data, _face, _half in files[:family]])
         videos(analysed, options.video)
         same_child(sets[0], sets[1])
+        drawn_strangers()
     print(f"\n{time.monotonic() - began:.0f} s")
 
 
