@@ -45,7 +45,7 @@ FALSE_LINKS = 0.1
 """How many strangers a new face may have proposed to it, on average."""
 CHANCE_OF_SEVERAL = (FALSE_LINKS, 0.01, 0.003)
 """For one, two and three that stand out together: how many such sets of strangers may be expected. Strangers whose cosines are
-normally distributed then have .03 proposed to a new face among 100 and .07 among 10,000; where all are babies .06 and .10."""
+normally distributed then have .03 proposed to a new face among 100 and .07 among 10,000; where all are babies .07 and .10."""
 NEIGHBOURS = 16
 """So many of the nearest sightings tell how like strangers are."""
 LEAST_OTHERS = 10
