@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+
+# Read once, when the library is loaded. Without it, official builds from 1.29 on give the machine an id, keep it in the home
+# folder, and send what was run to the library's maker (onnxruntime pull request 27379).
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime
 from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as state
+
+onnxruntime.disable_telemetry_events()  # Windows, whose builds do not read the variable
 
 Rows = NDArray[np.float32]
 
