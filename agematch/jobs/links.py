@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +14,7 @@ from agematch.match import duplicates
 from agematch.match.fusion import CosineSpace
 from agematch.records import Context, SightingState, UploadState
 from agematch.store import faces, ledger, relations, sightings
-from agematch.store.db import Store, Tx
+from agematch.store.db import Store, Tx, chunks
 from agematch.store.faces import StoredFace
 from agematch.store.index import GalleryIndex
 from agematch.store.relations import RelationKind
@@ -23,7 +23,7 @@ Ints = NDArray[np.int64]
 FOLDER = "index-sightings"
 NEIGHBOURS = 24
 """So many nearest faces of all sightings are looked at; `duplicates.same_child` asks for 16 sightings."""
-COPIES = 4
+COPIES = 8
 """A copy is nearer than any other photo, so that of the nearest only so many are laid over a face."""
 PHOTOS_AT_ONCE = 256
 SAVED_AGAIN = "the same photograph, saved again"
@@ -45,7 +45,24 @@ class _Near:
     cosine: float
 
 
-_Photo = dict[StoredFace, list[_Near]]
+@dataclass(frozen=True)
+class _Alike:
+    """Two faces that seem to be one child: one of a new photo, and one of another sighting."""
+
+    face_id: int
+    other_id: int
+    other_owner: str
+    cosine: float
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What is kept of a new photo until all have been looked at."""
+
+    photo_uid: str
+    owner_uid: str
+    face_ids: tuple[int, ...]
+    alike: tuple[_Alike, ...]
 
 
 @dataclass
@@ -81,42 +98,44 @@ def link(store: Store, context: Context, space: CosineSpace, listener: Listener 
         index = GalleryIndex(store.path / FOLDER, store.root_key.derive("index"), space.id, space.dim)
         index.sync(faces.sighting_ids(tx, space.needs), lambda ids: reference_vectors(tx, space, ids))
     originals = _Originals()
-    for photos in _looked_at(store, context, index, space, waiting):
-        for one, other in _copies(photos):
+    seen: list[_Seen] = []
+    for chunk in chunks(waiting, PHOTOS_AT_ONCE):
+        with store.view(context) as tx:
+            photos = _described(tx, space, chunk)
+            near = _near(tx, index, [face for found in photos.values() for face in found])
+        copies = _copies(photos, near)
+        for one, other in copies:
             originals.join(one, other)
-    told = 0
-    for photos in _looked_at(store, context, index, space, waiting):
-        with store.act(context, "night.link", detail=f"{len(photos)} photos") as tx:
-            owners = _originals_of(tx, photos, originals)
-            changed = [
-                _link(tx, uid, _without_copies(photo, originals), owners, index.count, done)
-                for uid, photo in photos.items()
-            ]
+        seen += [
+            _Seen(
+                uid,
+                found[0].owner_uid,
+                tuple(face.id for face in found),
+                _alike(found, near, copies, index.count),
+            )
+            for uid, found in photos.items()
+        ]
+        listener(Progress("link", len(seen), len(waiting)))
+    for some in chunks(seen, PHOTOS_AT_ONCE):
+        with store.act(context, "night.link", detail=f"{len(some)} photos") as tx:
+            owners = _originals_of(tx, some, originals)
+            changed = [_link(tx, photo, owners, originals, done) for photo in some]
             if not any(changed):
                 tx.nothing_done()
-        told += len(photos)
-        listener(Progress("link", told, len(waiting)))
     return done
 
 
 # ---------------------------------------------------------------- who is near
 
 
-def _looked_at(
-    store: Store, context: Context, index: GalleryIndex, space: CosineSpace, photo_uids: Sequence[str]
-) -> Iterator[dict[str, _Photo]]:
-    """Yield the photos, some at a time, with their faces, and for each face the nearest of other photos, nearest first."""
+def _described(tx: Tx, space: CosineSpace, photo_uids: Sequence[str]) -> dict[str, list[StoredFace]]:
+    """Return the faces of photos that have templates; a photo without such a face is left out."""
     needs = set(space.needs)
-    for start in range(0, len(photo_uids), PHOTOS_AT_ONCE):
-        with store.view(context) as tx:
-            by_photo = faces.of_photos(tx, photo_uids[start : start + PHOTOS_AT_ONCE])
-            own = [face for found in by_photo.values() for face in found if needs <= set(face.models)]
-            near = _near(tx, index, own)
-        yield {
-            uid: {face: near[face.id] for face in found if face.id in near}
-            for uid, found in by_photo.items()
-            if any(face.id in near for face in found)
-        }
+    found = {
+        uid: [face for face in of_photo if needs <= set(face.models)]
+        for uid, of_photo in faces.of_photos(tx, photo_uids).items()
+    }
+    return {uid: described for uid, described in found.items() if described}
 
 
 def _near(tx: Tx, index: GalleryIndex, own: Sequence[StoredFace]) -> dict[int, list[_Near]]:
@@ -135,30 +154,46 @@ def _near(tx: Tx, index: GalleryIndex, own: Sequence[StoredFace]) -> dict[int, l
     }
 
 
-def _copies(photos: dict[str, _Photo]) -> list[tuple[int, int]]:
+def _copies(
+    photos: Mapping[str, Sequence[StoredFace]], near: Mapping[int, Sequence[_Near]]
+) -> set[tuple[int, int]]:
     """Return the pairs of faces that are one photograph, by their ids."""
-    pairs = [
-        (face, one) for photo in photos.values() for face, near in photo.items() for one in near[:COPIES]
-    ]
+    pairs = [(face, one) for found in photos.values() for face in found for one in near[face.id][:COPIES]]
     same = duplicates.same_pairs(
         [face.face.fingerprint for face, _one in pairs],
         [one.face.face.fingerprint for _face, one in pairs],
         np.array([one.cosine for _face, one in pairs]),
     )
-    return [(face.id, one.face.id) for (face, one), is_same in zip(pairs, same, strict=True) if is_same]
+    return {(face.id, one.face.id) for (face, one), is_same in zip(pairs, same, strict=True) if is_same}
 
 
-def _without_copies(photo: _Photo, originals: _Originals) -> _Photo:
-    """Return a photo without the near faces that are the same photograph: they are linked as such, in whatever order."""
-    return {
-        face: [one for one in near if originals.of(one.face.id) != originals.of(face.id)]
-        for face, near in photo.items()
-    }
+def _alike(
+    found: Sequence[StoredFace],
+    near: Mapping[int, Sequence[_Near]],
+    copies: Collection[tuple[int, int]],
+    known: int,
+) -> tuple[_Alike, ...]:
+    """Return the faces of other sightings that seem to be the same child in another photograph."""
+    alike: list[_Alike] = []
+    for face in found:
+        others = [
+            one
+            for one in near[face.id]
+            if one.face.owner_uid != face.owner_uid and (face.id, one.face.id) not in copies
+        ]
+        cosines = np.array([one.cosine for one in others])
+        same = duplicates.same_child(cosines, [one.face.owner_uid for one in others], known)
+        alike += [
+            _Alike(face.id, one.face.id, one.face.owner_uid, one.cosine)
+            for one, is_same in zip(others, same, strict=True)
+            if is_same
+        ]
+    return tuple(alike)
 
 
-def _originals_of(tx: Tx, photos: dict[str, _Photo], originals: _Originals) -> dict[int, StoredFace]:
+def _originals_of(tx: Tx, photos: Sequence[_Seen], originals: _Originals) -> dict[int, StoredFace]:
     """Return, by face id, the face of another photo of which a face is the same photograph again."""
-    first = {face.id: originals.of(face.id) for photo in photos.values() for face in photo}
+    first = {face_id: originals.of(face_id) for photo in photos for face_id in photo.face_ids}
     known = faces.get_many(tx, {one for face_id, one in first.items() if one != face_id})
     return {face_id: known[one] for face_id, one in first.items() if one != face_id and one in known}
 
@@ -166,23 +201,23 @@ def _originals_of(tx: Tx, photos: dict[str, _Photo], originals: _Originals) -> d
 # ---------------------------------------------------------------- what is written
 
 
-def _link(
-    tx: Tx, photo_uid: str, photo: _Photo, originals: dict[int, StoredFace], known: int, done: Linked
-) -> bool:
+def _link(tx: Tx, photo: _Seen, again: Mapping[int, StoredFace], originals: _Originals, done: Linked) -> bool:
     """Link one photo; returns whether anything was written."""
-    uid = next(iter(photo)).owner_uid
-    again = [originals[face.id] for face in photo if face.id in originals]
-    if len(again) == len(photo):
-        return _mark_duplicate(tx, uid, photo_uid, again[0].owner_uid, done)
+    uid = photo.owner_uid
+    copied = [again[face_id] for face_id in photo.face_ids if face_id in again]
+    if len(copied) == len(photo.face_ids):
+        return _mark_duplicate(tx, uid, photo.photo_uid, copied[0].owner_uid, done)
     changed = False
-    for face, near in photo.items():
-        if face.id not in originals:
-            changed |= _propose(tx, face, near, known, done)
-        elif originals[face.id].owner_uid != uid:
+    for original in copied:
+        if original.owner_uid != uid:
             reason = "one face of both is the same photograph"
-            changed |= relations.put(tx, RelationKind.SAME_CHILD, originals[face.id].owner_uid, uid, reason)
+            changed |= relations.put(tx, RelationKind.SAME_CHILD, original.owner_uid, uid, reason)
+    for one in photo.alike:  # a copy is linked as such, in whatever order it came
+        if one.face_id not in again and originals.of(one.other_id) != originals.of(one.face_id):
+            changed |= _propose(tx, uid, one, done)
     if sightings.get(tx, uid).state is SightingState.DUPLICATE:
-        sightings.set_state(tx, uid, SightingState.UNRESOLVED, f"photo {photo_uid} is another photograph")
+        reason = f"photo {photo.photo_uid} is another photograph"
+        sightings.set_state(tx, uid, SightingState.UNRESOLVED, reason)
         changed = True
     return changed
 
@@ -199,17 +234,9 @@ def _mark_duplicate(tx: Tx, uid: str, photo_uid: str, original_uid: str, done: L
     return bool(settled)
 
 
-def _propose(tx: Tx, face: StoredFace, near: Sequence[_Near], known: int, done: Linked) -> bool:
-    """Put sightings to a reviewer that look like the same child; each pair once."""
-    others = [one for one in near if one.face.owner_uid != face.owner_uid]
-    cosines = np.array([one.cosine for one in others])
-    alike = duplicates.same_child(cosines, [one.face.owner_uid for one in others], known)
-    changed = False
-    for one, same in zip(others, alike, strict=True):
-        reason = f"cosine {one.cosine:.3f}"
-        if same and relations.propose(
-            tx, RelationKind.SAME_CHILD, one.face.owner_uid, face.owner_uid, reason
-        ):
-            done.proposed += 1
-            changed = True
-    return changed
+def _propose(tx: Tx, uid: str, one: _Alike, done: Linked) -> bool:
+    """Put a pair of sightings to a reviewer, once."""
+    reason = f"cosine {one.cosine:.3f}"
+    proposed = relations.propose(tx, RelationKind.SAME_CHILD, one.other_owner, uid, reason)
+    done.proposed += proposed
+    return proposed

@@ -25,7 +25,8 @@ from agematch.vision.settings import VisionSettings
 from agematch.vision.worker import analyse_in_worker, init_worker
 
 Token = TypeVar("Token")
-QUEUED_PER_PROCESS = 3
+QUEUED_PER_PROCESS = 12
+"""Enough for the workers to go on while one photo is large, and while the parent writes a group of them."""
 QUEUED_BYTES = 256 * 2**20
 STARTING_COSTS_MORE = 2  # so few photographs are done sooner in this process than a worker starts
 

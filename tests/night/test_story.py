@@ -39,6 +39,15 @@ def night(agematch):
     return run
 
 
+def wait_for(path):
+    """Wait until a run says that it is at work."""
+    for _wait in range(2000):
+        if path.exists():
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"{path} did not come")
+
+
 def new_leads(figures):
     return sum(line["leads"] for line in figures["leads"])
 
@@ -82,7 +91,7 @@ def test_three_nights(agematch, night, inbox, portraits, tmp_path):
     )
     command = [sys.executable, "-m", "agematch", "--registry", str(tmp_path / "registry"), "nightly"]
     killed = subprocess.Popen(command, env=user_environment(tmp_path), stderr=subprocess.PIPE)
-    time.sleep(1.0)
+    wait_for(tmp_path / "registry" / "batch.owner.json")
     os.kill(killed.pid, signal.SIGKILL)
     killed.communicate()
     second = night(0)
@@ -117,11 +126,7 @@ def test_two_nights_at_once_and_a_night_that_is_stopped(agematch, inbox, portrai
         drop(inbox, f"{number}.jpg", jpeg(small(portraits / "obama-2012.jpg"), quality=50 + number))
     command = [sys.executable, "-m", "agematch", "--registry", str(tmp_path / "registry"), "nightly"]
     running = subprocess.Popen(command, env=user_environment(tmp_path), stderr=subprocess.PIPE, text=True)
-    owner = tmp_path / "registry" / "batch.owner.json"
-    for _wait in range(200):
-        if owner.exists():
-            break
-        time.sleep(0.05)
+    wait_for(tmp_path / "registry" / "batch.owner.json")
     other = agematch("nightly", code=4)
     assert "nightly, process" in other.err
     running.send_signal(signal.SIGTERM)
