@@ -90,8 +90,11 @@ def _sentence(path: Path, err: DatabaseError) -> AgematchError | None:
     remedies = {
         "full": _("Make room on the disk and run again; nothing that was reported as done is lost."),
         "readonly": _("The disk or the file is read-only: make it writable, or move the registry."),
+        "disk I/O": _("The disk is full or fails: make room, run again, and then: agematch check"),
         "locked": _("Another program works on it; run again when that is done."),
-        "unable to open": _("Check that the file is there and who may read and write its folder."),
+        "unable to open": _(
+            "Check that the file is there, who may read and write its folder, and that the disk is not read-only."
+        ),
     }
     remedy = next((text for word, text in remedies.items() if word in reason), _("Run: agematch check"))
     return StoreError(
