@@ -47,6 +47,8 @@ def parse(line: str) -> None:
     command: click.Command = group
     arguments = shlex.split(line)[1:]
     while isinstance(command, click.Group) and arguments:
+        while arguments[0] in ("--registry", "--key-file", "--actor", "--purpose"):
+            arguments = arguments[2:]
         name = arguments.pop(0)
         found = command.get_command(click.Context(command), name)
         assert found, f"there is no command {name}: {line}"
