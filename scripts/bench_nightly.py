@@ -33,6 +33,7 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from bench_enrol import LARGE_SIZES, SPAWN, bare, enlarge, face_recognition, items
@@ -84,7 +85,7 @@ def _upload(source: Path, target: Path, number: int, large: bool) -> None:
     os.utime(target, (LONG_AGO, LONG_AGO))
 
 
-def night(files: Sequence[Path], cases: Sequence[Path], processes: int) -> tuple[dict[str, object], float]:
+def night(files: Sequence[Path], cases: Sequence[Path], processes: int) -> tuple[dict[str, Any], float]:
     """Run the command on an inbox with these files; return its line of figures and the peak of its memory in MB."""
     with tempfile.TemporaryDirectory() as scratch:
         folder, key, inbox = Path(scratch, "registry"), Path(scratch, "key"), Path(scratch, "inbox")
@@ -169,8 +170,8 @@ def speed(files: list[Path], cases: Sequence[Path], rounds: int, processes: int)
         for what in order if number % 2 == 0 else reversed(order):
             if what == "nightly":
                 figures, _peak = night(files, cases, processes)
-                stages = figures["stage_seconds"]  # type: ignore[assignment]
-                rate = len(files) / float(figures["seconds"])  # type: ignore[arg-type]
+                stages = figures["stage_seconds"]
+                rate = len(files) / figures["seconds"]
             elif what == "bare steps":
                 rate = len(files) / bare(processes, EveryFace())(files)
             else:
