@@ -5,7 +5,8 @@
     bench_nightly.py PHOTOS --memory 500 9000 [--json FILE]
 
 PHOTOS is a folder of portraits of about 400 x 500 pixels. The uploads of a night are warped, cropped and toned copies of
-them, different enough that none is the same photograph again; PERCENT of them are set into pictures of 12 to 16 megapixels.
+them: where there are more uploads than portraits, most are known for the same photograph again, and the number is printed.
+PERCENT of them are set into pictures of 12 to 16 megapixels.
 All figures are of one run, the contestants taking turns on the same files in changing order.
 
   nightly           the whole command on an inbox, from its first stage to its last: read, decode, detect, align, embed,
